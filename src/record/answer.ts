@@ -1,0 +1,49 @@
+/** What a look-up gives. "Could not ask" is not among them: that throws, and is never remembered as absent. */
+import type { IdentifierRecord } from './record.js'
+
+/** Which tier this answer came from. */
+export type Tier = 'memory' | 'redis' | 'registry'
+
+export interface Staleness {
+  readonly reason: 'authority-unavailable'
+  /** Milliseconds since the epoch at which the answer was last known to be current. */
+  readonly asOfMs: number
+}
+
+interface AnswerBase {
+  /** Canonical key. */
+  readonly key: string
+  /** The registered prefix that is responsible, as routed. */
+  readonly prefix: string
+  /** 0 when nothing was ever registered; else the version of the record or of its tombstone. */
+  readonly version: number
+  readonly tier: Tier
+  /** Feed mark known before the authority was asked (coherence: stamp); orders the answer against changes. */
+  readonly stamp: number
+  /** Only when the authority could not be asked. */
+  readonly stale?: Staleness
+}
+
+export interface Found extends AnswerBase {
+  readonly kind: 'found'
+  readonly record: IdentifierRecord
+}
+
+export interface Withdrawn extends AnswerBase {
+  readonly kind: 'withdrawn'
+  readonly spelling: string
+  readonly withdrawnAtMs: number
+  readonly reason: string
+}
+
+export interface Absent extends AnswerBase {
+  readonly kind: 'absent'
+}
+
+/** Another node is responsible. */
+export interface Referral extends AnswerBase {
+  readonly kind: 'referral'
+  readonly locations: readonly string[]
+}
+
+export type Answer = Found | Withdrawn | Absent | Referral

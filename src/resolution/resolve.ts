@@ -1,0 +1,51 @@
+/**
+ * A resolver is two types. A cache, a metric, a deadline is a `Layer`; a registry or a remote node is a `Resolve`.
+ *
+ * The life of a look-up (wired in app.ts):
+ *   measured      counts it, notes its time
+ *   memory        answers here and now while the change feed is fresh, and validates what comes back before keeping it
+ *   singleFlight  joins look-ups of one key that are under way
+ *   shared        Redis: one MGET per tick; an entry counts only if its MAC holds and the change feed agrees
+ *   loadShedding  bounds how many wait for an authority
+ *   authorities   longest known prefix picks exactly one: this node's registry, or "not this node's prefix"
+ * and straight up again. A layer that cannot reach what is below throws; only a memory or Redis answer may then be
+ * given instead, marked stale.
+ */
+import type { Identifier } from '../identifier/identifier.js'
+import type { Answer } from '../record/answer.js'
+
+/** One step of the way a look-up took, for `?explain=1`. */
+export interface Step {
+  readonly layer: string
+  readonly outcome: string
+  /** Milliseconds since the look-up began. */
+  readonly atMs: number
+}
+
+export interface Trace {
+  step(layer: string, outcome: string): void
+}
+
+export interface Query {
+  readonly identifier: Identifier
+  /** Skip every cache. */
+  readonly authoritative?: boolean
+  /** A cached answer below this version is not good enough. */
+  readonly minVersion?: number
+  /** Write token: a cached answer must know of this transaction. */
+  readonly token?: number
+  /** Monotonic milliseconds by which an answer must be there. */
+  readonly deadlineMs?: number
+  readonly trace?: Trace
+}
+
+/** Answers a query, at once when it can. Throws `NodeError` only when no answer could be obtained. */
+export type Resolve = (query: Query) => Answer | Promise<Answer>
+
+/** Wraps a resolver with one concern. */
+export type Layer = (next: Resolve) => Resolve
+
+/** The first layer listed sees the query first. */
+export function compose(layers: readonly Layer[], source: Resolve): Resolve {
+  return layers.reduceRight((next, layer) => layer(next), source)
+}
