@@ -1,0 +1,17 @@
+/** The messages of proto/resolution.proto, for `application/x-protobuf`. */
+export {
+  decodeRecordMessage,
+  encodeRecordMessage,
+  PROTOBUF_MEDIA_TYPE,
+  type RecordMessage,
+  type ShownRecord,
+} from './codec-record.js'
+export {
+  decodeResolveRequest,
+  decodeResolveResults,
+  encodeResolveRequest,
+  encodeResolveResults,
+  type ResolvedResult,
+  type ResolveProblem,
+  type ResolveResult,
+} from './codec-resolve.js'

@@ -1,0 +1,196 @@
+/**
+ * Answers as bytes, for caches outside this process: the message StoredAnswer of proto/record.proto.
+ * The tier is not part of it (whoever reads an answer knows where from), and a stale answer has no bytes at all.
+ */
+import type { Absent, Answer, Found, Referral, Withdrawn } from './answer.js'
+import { readValue, writeValue } from './codec-value.js'
+import type { Value } from './record.js'
+import { lengthTag, RecordCodecError, varintTag } from './wire.js'
+import { WireReader } from './wire-reader.js'
+import { WireWriter } from './wire-writer.js'
+
+const KEY = lengthTag(1)
+const PREFIX = lengthTag(2)
+const VERSION = varintTag(3)
+const STAMP = varintTag(4)
+const FOUND = lengthTag(5)
+const WITHDRAWN = lengthTag(6)
+const ABSENT = lengthTag(7)
+const REFERRAL = lengthTag(8)
+
+const RECORD_KEY = lengthTag(1)
+const RECORD_SPELLING = lengthTag(2)
+const RECORD_PREFIX = lengthTag(3)
+const RECORD_VERSION = varintTag(4)
+const RECORD_TEMPLATE = lengthTag(5)
+const RECORD_VALUES = lengthTag(6)
+const RECORD_REGISTERED_AT = varintTag(7)
+const RECORD_RECORDED_AT = varintTag(8)
+
+const TOMBSTONE_SPELLING = lengthTag(1)
+const TOMBSTONE_WITHDRAWN_AT = varintTag(2)
+const TOMBSTONE_REASON = lengthTag(3)
+
+const REFERRAL_LOCATIONS = lengthTag(1)
+
+/** What every answer has, once its bytes are read. */
+interface Common {
+  readonly key: string
+  readonly prefix: string
+  readonly version: number
+  readonly tier: 'redis'
+  readonly stamp: number
+}
+
+/** Completes an outcome that may have come before the fields it refers to. */
+type Outcome = (common: Common) => Answer
+
+// Encoding never awaits, so one writer serves every call.
+const writer = new WireWriter()
+
+/** @throws RecordCodecError for a stale answer: read back, it would pass for a fresh one. */
+export function encodeAnswer(answer: Answer): Uint8Array {
+  if (answer.stale !== undefined)
+    throw new RecordCodecError(`the answer for ${answer.key} is stale: it has no stored form`)
+  writer.begin()
+  writer.text(KEY, answer.key)
+  writer.text(PREFIX, answer.prefix)
+  writer.number(VERSION, answer.version)
+  writer.number(STAMP, answer.stamp)
+  writeOutcome(answer)
+  return writer.finish()
+}
+
+function writeOutcome(answer: Answer): void {
+  if (answer.kind === 'found') writeFound(answer)
+  else if (answer.kind === 'withdrawn') writeWithdrawn(answer)
+  else if (answer.kind === 'referral') writeReferral(answer)
+  else writer.close(writer.open(ABSENT))
+}
+
+function writeFound({ key, prefix, version, record }: Found): void {
+  const start = writer.open(FOUND)
+  if (record.key !== key) writer.presentText(RECORD_KEY, record.key)
+  if (record.spelling !== key) writer.presentText(RECORD_SPELLING, record.spelling)
+  if (record.prefix !== prefix) writer.presentText(RECORD_PREFIX, record.prefix)
+  if (record.version !== version) writer.presentNumber(RECORD_VERSION, record.version)
+  writer.text(RECORD_TEMPLATE, record.template)
+  for (const value of record.values) writeValue(writer, RECORD_VALUES, value)
+  writer.number(RECORD_REGISTERED_AT, record.registeredAtMs)
+  writer.number(RECORD_RECORDED_AT, record.recordedAtMs)
+  writer.close(start)
+}
+
+function writeWithdrawn({ key, spelling, withdrawnAtMs, reason }: Withdrawn): void {
+  const start = writer.open(WITHDRAWN)
+  if (spelling !== key) writer.presentText(TOMBSTONE_SPELLING, spelling)
+  writer.number(TOMBSTONE_WITHDRAWN_AT, withdrawnAtMs)
+  writer.text(TOMBSTONE_REASON, reason)
+  writer.close(start)
+}
+
+function writeReferral({ locations }: Referral): void {
+  const start = writer.open(REFERRAL)
+  for (const location of locations) writer.presentText(REFERRAL_LOCATIONS, location)
+  writer.close(start)
+}
+
+/** The answer, with the tier that such bytes come from. */
+export function decodeAnswer(bytes: Uint8Array): Answer {
+  const reader = new WireReader(bytes)
+  let key = ''
+  let prefix = ''
+  let version = 0
+  let stamp = 0
+  let outcome: Outcome | undefined
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === KEY) key = reader.text()
+    else if (tag === PREFIX) prefix = reader.text()
+    else if (tag === VERSION) version = reader.number()
+    else if (tag === STAMP) stamp = reader.number()
+    else if (tag === FOUND) outcome = readFound(reader)
+    else if (tag === WITHDRAWN) outcome = readWithdrawn(reader)
+    else if (tag === ABSENT) outcome = readAbsent(reader)
+    else if (tag === REFERRAL) outcome = readReferral(reader)
+    else reader.skip(tag)
+  }
+  if (outcome === undefined) throw reader.malformed('an answer has no outcome')
+  return outcome({ key, prefix, version, tier: 'redis', stamp })
+}
+
+function readFound(reader: WireReader): Outcome {
+  const outerEnd = reader.enter()
+  let key: string | undefined
+  let spelling: string | undefined
+  let prefix: string | undefined
+  let version: number | undefined
+  let template = ''
+  const values: Value[] = []
+  let registeredAtMs = 0
+  let recordedAtMs = 0
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === RECORD_VALUES) values.push(readValue(reader))
+    else if (tag === RECORD_KEY) key = reader.text()
+    else if (tag === RECORD_SPELLING) spelling = reader.text()
+    else if (tag === RECORD_PREFIX) prefix = reader.text()
+    else if (tag === RECORD_VERSION) version = reader.number()
+    else if (tag === RECORD_TEMPLATE) template = reader.text()
+    else if (tag === RECORD_REGISTERED_AT) registeredAtMs = reader.number()
+    else if (tag === RECORD_RECORDED_AT) recordedAtMs = reader.number()
+    else reader.skip(tag)
+  }
+  reader.leave(outerEnd)
+  return (common): Found => ({
+    kind: 'found',
+    ...common,
+    record: {
+      key: key ?? common.key,
+      spelling: spelling ?? common.key,
+      prefix: prefix ?? common.prefix,
+      version: version ?? common.version,
+      template,
+      values,
+      registeredAtMs,
+      recordedAtMs,
+    },
+  })
+}
+
+function readWithdrawn(reader: WireReader): Outcome {
+  const outerEnd = reader.enter()
+  let spelling: string | undefined
+  let withdrawnAtMs = 0
+  let reason = ''
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === TOMBSTONE_SPELLING) spelling = reader.text()
+    else if (tag === TOMBSTONE_WITHDRAWN_AT) withdrawnAtMs = reader.number()
+    else if (tag === TOMBSTONE_REASON) reason = reader.text()
+    else reader.skip(tag)
+  }
+  reader.leave(outerEnd)
+  return (common): Withdrawn => ({
+    kind: 'withdrawn',
+    ...common,
+    spelling: spelling ?? common.key,
+    withdrawnAtMs,
+    reason,
+  })
+}
+
+function readAbsent(reader: WireReader): Outcome {
+  const outerEnd = reader.enter()
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) reader.skip(tag)
+  reader.leave(outerEnd)
+  return (common): Absent => ({ kind: 'absent', ...common })
+}
+
+function readReferral(reader: WireReader): Outcome {
+  const outerEnd = reader.enter()
+  const locations: string[] = []
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === REFERRAL_LOCATIONS) locations.push(reader.text())
+    else reader.skip(tag)
+  }
+  reader.leave(outerEnd)
+  return (common): Referral => ({ kind: 'referral', ...common, locations })
+}

@@ -1,0 +1,106 @@
+/** One value on the wire: the same fields in the stored form and in the public one (proto/record.proto, proto/resolution.proto). */
+import type { Reference, Value } from './record.js'
+import { lengthTag, RecordCodecError, varintTag } from './wire.js'
+import type { WireReader } from './wire-reader.js'
+import type { WireWriter } from './wire-writer.js'
+
+const INDEX = varintTag(1)
+const TYPE = lengthTag(2)
+const TEXT = lengthTag(3)
+const OCTETS = lengthTag(4)
+const TTL_SECONDS = varintTag(5)
+const PERMISSIONS = varintTag(6)
+const TIMESTAMP_SECONDS = varintTag(7)
+const REFERENCES = lengthTag(8)
+
+const HANDLE = lengthTag(1)
+const REFERENCE_INDEX = varintTag(2)
+
+const MAX_UINT32 = 0xffff_ffff
+const MAX_TTL_SECONDS = 0x7fff_ffff
+const MAX_PERMISSIONS = 0b1111
+
+/** Writes `value` as the field `tag` of the message under way. */
+export function writeValue(writer: WireWriter, tag: number, value: Value): void {
+  writeValueAt(writer, tag, value, value.timestampSeconds)
+}
+
+/** As `writeValue`, without the time it last changed. */
+export function writeTimelessValue(writer: WireWriter, tag: number, value: Value): void {
+  writeValueAt(writer, tag, value, 0)
+}
+
+function writeValueAt(writer: WireWriter, tag: number, value: Value, timestampSeconds: number): void {
+  requireSound(value)
+  const start = writer.open(tag)
+  writer.presentNumber(INDEX, value.index)
+  writer.text(TYPE, value.type)
+  if (typeof value.data === 'string') writer.presentText(TEXT, value.data)
+  else writer.octets(OCTETS, value.data)
+  writer.number(TTL_SECONDS, value.ttlSeconds)
+  writer.number(PERMISSIONS, value.permissions)
+  writer.number(TIMESTAMP_SECONDS, timestampSeconds)
+  if (value.references !== undefined) writeReferences(writer, value.references)
+  writer.close(start)
+}
+
+function writeReferences(writer: WireWriter, references: readonly Reference[]): void {
+  for (const { handle, index } of references) {
+    if (index > MAX_UINT32) throw new RecordCodecError(`a reference has index ${index}`)
+    const start = writer.open(REFERENCES)
+    writer.text(HANDLE, handle)
+    writer.number(REFERENCE_INDEX, index)
+    writer.close(start)
+  }
+}
+
+/** Reads the value whose tag has just been read. */
+export function readValue(reader: WireReader): Value {
+  const outerEnd = reader.enter()
+  let index = 0
+  let type = ''
+  let data: string | Uint8Array | undefined
+  let ttlSeconds = 0
+  let permissions = 0
+  let timestampSeconds = 0
+  let references: Reference[] | undefined
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === INDEX) index = reader.number()
+    else if (tag === TYPE) type = reader.text()
+    else if (tag === TEXT) data = reader.text()
+    else if (tag === OCTETS) data = reader.octets()
+    else if (tag === TTL_SECONDS) ttlSeconds = reader.number()
+    else if (tag === PERMISSIONS) permissions = reader.number()
+    else if (tag === TIMESTAMP_SECONDS) timestampSeconds = reader.number()
+    else if (tag === REFERENCES) {
+      references ??= []
+      references.push(readReference(reader))
+    } else reader.skip(tag)
+  }
+  reader.leave(outerEnd)
+  if (data === undefined) throw reader.malformed('a value has no data')
+  const value = { index, type, data, ttlSeconds, permissions, timestampSeconds }
+  requireSound(value)
+  return references === undefined ? value : { ...value, references }
+}
+
+function readReference(reader: WireReader): Reference {
+  const outerEnd = reader.enter()
+  let handle = ''
+  let index = 0
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === HANDLE) handle = reader.text()
+    else if (tag === REFERENCE_INDEX) index = reader.number()
+    else reader.skip(tag)
+  }
+  reader.leave(outerEnd)
+  if (index > MAX_UINT32) throw reader.malformed(`a reference has index ${index}`)
+  return { handle, index }
+}
+
+/** Both ways, so that nothing is written which could not be read again. */
+function requireSound({ index, ttlSeconds, permissions }: Value): void {
+  if (index < 1 || index > MAX_UINT32) throw new RecordCodecError(`a value has index ${index}, not 1 to 2^32 - 1`)
+  if (ttlSeconds > MAX_TTL_SECONDS) throw new RecordCodecError(`value ${index} has a TTL of ${ttlSeconds} s`)
+  if (permissions > MAX_PERMISSIONS) throw new RecordCodecError(`value ${index} has permissions ${permissions}`)
+}

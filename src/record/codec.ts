@@ -1,0 +1,50 @@
+/**
+ * Records as bytes: what the registry stores, what a receipt's digest is taken over, what Redis holds.
+ * The layout is proto/record.proto. Malformed bytes throw `RecordCodecError`; fields of later versions are passed over.
+ */
+import { hash } from 'node:crypto'
+import { readValue, writeTimelessValue, writeValue } from './codec-value.js'
+import type { Value } from './record.js'
+import { lengthTag } from './wire.js'
+import { WireReader } from './wire-reader.js'
+import { WireWriter } from './wire-writer.js'
+
+export { decodeAnswer, encodeAnswer } from './codec-answer.js'
+export { RecordCodecError } from './wire.js'
+
+const VALUES = lengthTag(1)
+const CONTENT_TEMPLATE = lengthTag(1)
+const CONTENT_VALUES = lengthTag(2)
+
+// Encoding never awaits, so one writer serves every call.
+const writer = new WireWriter()
+
+/** The message StoredValues, values in the order given. */
+export function encodeValues(values: readonly Value[]): Uint8Array {
+  writer.begin()
+  for (const value of values) writeValue(writer, VALUES, value)
+  return writer.finish()
+}
+
+export function decodeValues(bytes: Uint8Array): Value[] {
+  const reader = new WireReader(bytes)
+  const values: Value[] = []
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === VALUES) values.push(readValue(reader))
+    else reader.skip(tag)
+  }
+  return values
+}
+
+/** SHA-256 over the message Content: equal for equal contents whatever the values' order and timestamps. */
+export function contentDigest(template: string, values: readonly Value[]): Buffer {
+  writer.begin()
+  writer.text(CONTENT_TEMPLATE, template)
+  for (const value of ascending(values)) writeTimelessValue(writer, CONTENT_VALUES, value)
+  return hash('sha256', writer.finish(), 'buffer')
+}
+
+function ascending(values: readonly Value[]): readonly Value[] {
+  const sorted = values.every((value, place) => place === 0 || values[place - 1]!.index < value.index)
+  return sorted ? values : values.toSorted((a, b) => a.index - b.index)
+}
