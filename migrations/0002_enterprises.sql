@@ -11,6 +11,8 @@ create table prefix (
   name text collate "C" primary key,
   enterprise_id text collate "C" references enterprise (id),
   state text not null default 'active' check (state in ('active', 'suspended')),
+  -- The state of its enterprise, copied here: a writer's lock on this one row then also holds off a suspension of the enterprise.
+  holder_state text not null default 'active' check (holder_state in ('active', 'suspended')),
   version bigint not null default 1,
   created_at timestamptz not null default clock_timestamp()
 );

@@ -6,10 +6,12 @@
  * Timeouts are measured ones: a hung server is noticed in 700 ms, a full pool in 500 ms.
  */
 import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { NodeError } from './errors.js'
+import { explained } from './sql-errors.js'
 
 export interface Queryable {
   /** Rows as objects. bigint columns arrive as numbers (all of ours stay below 2^53), timestamptz as Date, bytea as Buffer. */
@@ -48,15 +50,21 @@ export interface DatabaseOptions {
   readonly maxConnections?: number
   /** Bound on one statement, on both sides of the wire. Default 700 ms for the client, 600 for the server. */
   readonly statementTimeoutMs?: number
-  /** Default true. */
+  /**
+   * Default true. `false` suits PgBouncer in transaction mode, which also refuses to pass on our bound on a statement:
+   * set the server's side with `alter role … set statement_timeout`.
+   */
   readonly preparedStatements?: boolean
 }
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 const INT8_ARRAY = 1016 as Parameters<typeof pg.types.setTypeParser>[0]
-pg.types.setTypeParser(INT8_ARRAY, (text: string) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(Number)))
+pg.types.setTypeParser(INT8_ARRAY, (text: string) =>
+  text === '{}' ? [] : text.slice(1, -1).split(',').map(numberOrNull),
+)
 
 const CONNECT_TIMEOUT_MS = 500
+const CLOSE_TIMEOUT_MS = 1_000
 
 /** @throws NodeError (from every query) `authority-unavailable`, `overloaded`, `storage-full`; other SQL errors as pg's own, with `code` = SQLSTATE. */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -66,19 +74,22 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionString: options.url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: statementTimeoutMs + 100,
-    statement_timeout: statementTimeoutMs,
+    ...((options.preparedStatements ?? true) ? { statement_timeout: statementTimeoutMs } : {}),
     keepAlive: true,
     application_name: 'jiexi',
   }
   const pool = new pg.Pool({ ...settings, max: options.maxConnections ?? 10, idleTimeoutMillis: 60_000 })
-  // An idle connection that dies is replaced at the next query; the error has no other listener.
-  pool.on('error', ignoreIdleLoss)
+  // A lost connection is told to whoever asks it next, by the failure of the statement; the events have nothing to add.
+  pool.on('error', ignoreLoss)
+  const clients = new Set<pg.PoolClient>()
+  pool.on('connect', (client) => clients.add(client.on('error', ignoreLoss)))
+  pool.on('remove', (client) => clients.delete(client))
 
   return {
-    query: (text, parameters) => run(pool, statements, { text, parameters }),
+    query: (text, parameters) => runOnPool(pool, statements, { text, parameters }),
     transaction: (work, { timeoutMs } = {}) => inTransaction(pool, statements, { work, timeoutMs }),
     connect: () => connect(settings, statements),
-    close: () => pool.end(),
+    close: () => closeWithin(pool.end(), () => [...clients]),
   }
 }
 
@@ -108,24 +119,56 @@ function statementNames(prepared: boolean): NameOf {
   }
 }
 
-async function run<Row extends object>(
-  on: pg.Pool | pg.ClientBase,
-  nameOf: NameOf,
-  statement: Statement,
-): Promise<Row[]> {
-  const { text, parameters, timeoutMs } = statement
-  const name = nameOf(text)
+async function runOnPool<Row extends object>(pool: pg.Pool, nameOf: NameOf, statement: Statement): Promise<Row[]> {
+  const client = await checkOut(pool)
+  const session: Session = { client, nameOf, isBroken: false }
   try {
-    const result = await on.query<Row>({
+    const { rows } = await run<Row>(session, statement)
+    return rows
+  } finally {
+    client.release(session.isBroken)
+  }
+}
+
+async function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect()
+  } catch (error) {
+    throw translated(error)
+  }
+}
+
+/** A connection in use. */
+interface Session {
+  readonly client: pg.ClientBase
+  readonly nameOf: NameOf
+  /** Lost, or busy with a statement that nobody waits for any more: not to be used again. */
+  isBroken: boolean
+}
+
+async function run<Row extends object>(session: Session, statement: Statement): Promise<pg.QueryResult<Row>> {
+  const { text, parameters, timeoutMs } = statement
+  const name = session.nameOf(text)
+  try {
+    return await session.client.query<Row>({
       text,
       values: parameters as unknown[] | undefined,
       ...(name !== undefined && parameters !== undefined ? { name } : {}),
       ...(timeoutMs !== undefined ? { query_timeout: timeoutMs } : {}),
     } as pg.QueryConfig)
-    return result.rows
   } catch (error) {
-    throw translated(error)
+    throw noted(session, error)
   }
+}
+
+/**
+ * After an error that the server reported the connection is as good as before, unless a prepared statement no longer
+ * fits: its tables were changed (0A000), or a proxy gave us another server (26000).
+ */
+function noted(session: Session, error: unknown): unknown {
+  const isHarmless = error instanceof pg.DatabaseError && error.severity === 'ERROR'
+  if (!isHarmless || error.code === '0A000' || error.code === '26000') session.isBroken = true
+  return translated(error)
 }
 
 async function inTransaction<Result>(
@@ -133,44 +176,68 @@ async function inTransaction<Result>(
   nameOf: NameOf,
   task: { work: (tx: Transaction) => Promise<Result>; timeoutMs: number | undefined },
 ): Promise<Result> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw translated(error)
-  })
-  // A connection lost between two statements is told by the next statement's failure.
-  client.on('error', ignoreIdleLoss)
-  let broken = false
+  const client = await checkOut(pool)
+  const session: Session = { client, nameOf, isBroken: false }
   const { timeoutMs } = task
   try {
-    await run(client, nameOf, { text: 'begin' })
-    if (timeoutMs !== undefined)
-      await run(client, nameOf, { text: `set local statement_timeout = ${Math.floor(timeoutMs)}` })
-    const result = await task.work(transactionOn(client, nameOf, timeoutMs))
-    await run(client, nameOf, { text: 'commit', timeoutMs: timeoutMs === undefined ? undefined : timeoutMs + 100 })
+    await run(session, { text: 'begin' })
+    if (timeoutMs !== undefined) await run(session, { text: `set local statement_timeout = ${Math.floor(timeoutMs)}` })
+    const result = await task.work(transactionOn(session, timeoutMs))
+    await commit(session, timeoutMs)
     return result
   } catch (error) {
-    // After a time-out the connection may still be busy with the lost statement: only a clean rollback returns it to the pool.
-    await run(client, nameOf, { text: 'rollback' }).catch(() => {
-      broken = true
-    })
+    if (!session.isBroken) await run(session, { text: 'rollback' }).catch(ignoreLoss)
     throw error
   } finally {
-    client.off('error', ignoreIdleLoss)
-    client.release(broken)
+    client.release(session.isBroken)
   }
 }
 
-function transactionOn(client: pg.PoolClient, nameOf: NameOf, timeoutMs: number | undefined): Transaction {
-  const clientTimeoutMs = timeoutMs === undefined ? undefined : timeoutMs + 100
+async function commit(session: Session, timeoutMs: number | undefined): Promise<void> {
+  const { command } = await run(session, { text: 'commit', timeoutMs: clientTimeout(timeoutMs) })
+  // The server answers so, without an error, when a statement failed and `work` did not let that show.
+  if (command !== 'COMMIT')
+    throw new NodeError('internal', 'A statement of the transaction failed; nothing was written.')
+}
+
+/** The server's bound comes first: its error leaves the connection usable. */
+function clientTimeout(timeoutMs: number | undefined): number | undefined {
+  return timeoutMs === undefined ? undefined : timeoutMs + 100
+}
+
+function transactionOn(session: Session, timeoutMs: number | undefined): Transaction {
   return {
-    query: (text, parameters) => run(client, nameOf, { text, parameters, timeoutMs: clientTimeoutMs }),
-    copyIn: async (statement, lines) => {
-      try {
-        await pipeline(lines, client.query(copyFrom(statement)))
-      } catch (error) {
-        throw translated(error)
-      }
+    query: async <Row extends object>(text: string, parameters?: readonly unknown[]) => {
+      const { rows } = await run<Row>(session, { text, parameters, timeoutMs: clientTimeout(timeoutMs) })
+      return rows
     },
+    copyIn: (statement, lines) => copyIn(session, { statement, lines, timeoutMs: clientTimeout(timeoutMs) }),
   } as Transaction
+}
+
+async function copyIn(
+  session: Session,
+  copy: { statement: string; lines: Parameters<Transaction['copyIn']>[1]; timeoutMs: number | undefined },
+): Promise<void> {
+  // pg applies its bound to a stream too, and takes it from there.
+  const options = copy.timeoutMs === undefined ? {} : { query_timeout: copy.timeoutMs }
+  const target = session.client.query(Object.assign(copyFrom(copy.statement), options))
+  let source: { error: unknown } | undefined
+  const lines = async function* () {
+    try {
+      yield* copy.lines
+    } catch (error) {
+      source = { error }
+      throw error
+    }
+  }
+  try {
+    await pipeline(lines, target)
+  } catch (error) {
+    // What went wrong in making the lines is not the database's failure: the copy was called off, the connection is good.
+    if (source) throw source.error
+    throw noted(session, error)
+  }
 }
 
 async function connect(settings: pg.ClientConfig, nameOf: NameOf): Promise<Connection> {
@@ -189,8 +256,10 @@ async function connect(settings: pg.ClientConfig, nameOf: NameOf): Promise<Conne
   } catch (error) {
     throw translated(error)
   }
+  const session: Session = { client, nameOf, isBroken: false }
   return {
-    query: (text, parameters) => run(client, nameOf, { text, parameters }),
+    query: async <Row extends object>(text: string, parameters?: readonly unknown[]) =>
+      (await run<Row>(session, { text, parameters })).rows,
     onLost: (listener) => {
       if (lost) listener(lost)
       else listeners.push(listener)
@@ -199,33 +268,29 @@ async function connect(settings: pg.ClientConfig, nameOf: NameOf): Promise<Conne
       client.on('notification', (notice) => {
         if (notice.channel === channel) listener()
       })
-      await run(client, nameOf, { text: `listen ${client.escapeIdentifier(channel)}` })
+      await run(session, { text: `listen ${client.escapeIdentifier(channel)}` })
     },
-    close: () => client.end(),
+    close: () => closeWithin(client.end(), () => [client]),
   }
 }
 
-function ignoreIdleLoss(): void {
-  // The next use of the pool reports it to whoever asked.
+/** A server that hangs never answers a goodbye: after a moment the line is cut. */
+async function closeWithin(closed: Promise<void>, open: () => readonly pg.ClientBase[]): Promise<void> {
+  const cut = setTimeout(() => {
+    for (const client of open()) (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
+  }, CLOSE_TIMEOUT_MS)
+  await closed
+  clearTimeout(cut)
 }
 
-/** What the caller can act on becomes a NodeError; an error of ours in SQL stays what it is. */
+function numberOrNull(text: string): number | null {
+  return text === 'NULL' ? null : Number(text)
+}
+
+function ignoreLoss(): void {
+  // Whoever uses the connection next is told.
+}
+
 function translated(error: unknown): unknown {
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof NodeError) return error
-  const state = sqlStateOf(error)
-  if (state === undefined || state.startsWith('08') || state.startsWith('57')) {
-    return new NodeError('authority-unavailable', 'The database gave no answer. Try again shortly.', {
-      cause: error,
-      retryAfterSeconds: 1,
-    })
-  }
-  if (state === '53100')
-    return new NodeError('storage-full', 'The database has no space left; nothing was written.', { cause: error })
-  if (state.startsWith('53')) {
-    return new NodeError('overloaded', 'The database has no capacity left at the moment.', {
-      cause: error,
-      retryAfterSeconds: 1,
-    })
-  }
-  return error
+  return explained(error, sqlStateOf(error))
 }

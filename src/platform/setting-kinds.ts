@@ -1,0 +1,104 @@
+/** Readers of one environment variable's text. Each throws an Error whose message says what is expected. */
+import path from 'node:path'
+
+export type ReadSetting<Value> = (text: string) => Value
+
+export function wholeNumber(least: number, most: number): ReadSetting<number> {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < least || value > most) {
+      throw new Error(`expected a whole number from ${least} to ${most}`)
+    }
+    return value
+  }
+}
+
+export function fraction(text: string): number {
+  const value = Number(text)
+  if (!/^\d*\.?\d+$/.test(text) || value > 1) throw new Error('expected a number from 0 to 1')
+  return value
+}
+
+const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
+  '': 1,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+}
+
+/** `268435456`, `256MiB`, `1.5 GB`. */
+export function byteCount(least: number, most: number): ReadSetting<number> {
+  return (text) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?) ?(|[kmg]i?)b?$/i.exec(text) ?? []
+    const value = Math.floor(Number(digits) * (BYTES_PER_UNIT[unit?.toLowerCase() ?? ''] ?? Number.NaN))
+    if (!(value >= least && value <= most)) {
+      throw new Error(`expected a size from ${formatBytes(least)} to ${formatBytes(most)}, such as 256MiB`)
+    }
+    return value
+  }
+}
+
+function formatBytes(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${bytes / 2 ** 30}GiB` : `${bytes / 2 ** 20}MiB`
+}
+
+export function yesOrNo(text: string): boolean {
+  if (/^(true|yes|on|1)$/i.test(text)) return true
+  if (/^(false|no|off|0)$/i.test(text)) return false
+  throw new Error('expected true or false')
+}
+
+export function oneOf<const Choice extends string>(choices: readonly Choice[]): ReadSetting<Choice> {
+  return (text) => {
+    const choice = choices.find((known) => known === text.toLowerCase())
+    if (choice === undefined) throw new Error(`expected one of ${choices.join(', ')}`)
+    return choice
+  }
+}
+
+export function address(protocols: readonly string[]): ReadSetting<string> {
+  return (text) => {
+    const expected = `expected an address that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`
+    // The text may hold a password: it is not repeated.
+    if (!URL.canParse(text)) throw new Error(expected)
+    const url = new URL(text)
+    if (!protocols.includes(url.protocol.slice(0, -1))) throw new Error(expected)
+    if (url.hostname === '' && url.protocol !== 'unix:' && !url.searchParams.has('host')) {
+      throw new Error(`${expected} and names a host`)
+    }
+    return text
+  }
+}
+
+export function secret(leastLength: number): ReadSetting<string> {
+  return (text) => {
+    if (text.length < leastLength) throw new Error(`expected at least ${leastLength} characters`)
+    return text
+  }
+}
+
+export function folder(text: string): string {
+  return path.resolve(text)
+}
+
+export function hostName(text: string): string {
+  if (!/^[\w.:%-]+$/.test(text)) throw new Error('expected a host name or an address, such as 127.0.0.1, 0.0.0.0 or ::')
+  return text
+}
+
+export function nodeName(text: string): string {
+  if (!/^[\w.-]{1,64}$/.test(text))
+    throw new Error('expected at most 64 letters, digits, dots, hyphens and underscores')
+  return text
+}
+
+/** `false`: none; `true`: any; or the addresses and networks of the proxies in front, separated by commas. */
+export function proxies(text: string): boolean | readonly string[] {
+  if (/^(true|false)$/i.test(text)) return yesOrNo(text)
+  const addresses = text.split(',').map((part) => part.trim())
+  if (addresses.every((part) => /^[\da-f.:]+(\/\d{1,3})?$/i.test(part))) return addresses
+  throw new Error('expected true, false, or addresses of proxies such as 10.0.0.0/8,127.0.0.1')
+}

@@ -1,0 +1,211 @@
+/** Every variable that the node reads: the one list behind reading them, their errors, and the table in the README. */
+import {
+  address,
+  byteCount,
+  folder,
+  fraction,
+  hostName,
+  nodeName,
+  oneOf,
+  proxies,
+  type ReadSetting,
+  secret,
+  wholeNumber,
+  yesOrNo,
+} from './setting-kinds.js'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export interface Config {
+  readonly port: number
+  readonly host: string
+  /** undefined: the embedded PostgreSQL. */
+  readonly databaseUrl: string | undefined
+  readonly databaseConnections: number
+  readonly preparedStatements: boolean
+  /** undefined: a private Redis when a redis-server is on PATH; `none`: no Redis at all. */
+  readonly redisUrl: string | undefined
+  /** Absolute. */
+  readonly dataFolder: string
+  /** undefined: one is made at the first start. */
+  readonly adminKey: string | undefined
+  /** undefined: the one in the database. */
+  readonly cacheMacKey: string | undefined
+  readonly workers: number
+  readonly memoryCacheBytes: number
+  readonly stalenessBoundMs: number
+  readonly maxStaleSeconds: number
+  readonly pollIntervalMs: number
+  readonly feedRetentionHours: number
+  readonly demo: boolean
+  readonly logLevel: LogLevel
+  /** Share of successful look-ups that are logged, 0 to 1. */
+  readonly logSample: number
+  /** Whose word on the client's address counts. */
+  readonly trustProxy: boolean | readonly string[]
+  readonly drainSeconds: number
+  readonly nodeName: string
+}
+
+export interface Setting<Value> {
+  readonly name: string
+  /** As one would write it; undefined: none. */
+  readonly default?: string | undefined
+  /** In place of the default in the table, where the default depends on the surroundings. */
+  readonly defaultMeaning?: string
+  readonly unit?: string
+  readonly meaning: string
+  /** Never shown. */
+  readonly isSecret?: boolean
+  readonly read: ReadSetting<Exclude<Value, undefined>>
+}
+
+const MIB = 2 ** 20
+const GIB = 2 ** 30
+
+export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } = {
+  port: {
+    name: 'PORT',
+    default: '8080',
+    meaning: 'Port to listen on; 0 takes a free one',
+    read: wholeNumber(0, 65_535),
+  },
+  host: {
+    name: 'HOST',
+    default: '127.0.0.1',
+    meaning: 'Address to listen on; `0.0.0.0` or `::` for all (the container image sets `0.0.0.0`)',
+    read: hostName,
+  },
+  databaseUrl: {
+    name: 'DATABASE_URL',
+    defaultMeaning: 'embedded PostgreSQL',
+    meaning: 'PostgreSQL, `postgres://user:password@host:5432/database`',
+    isSecret: true,
+    read: address(['postgres', 'postgresql']),
+  },
+  databaseConnections: {
+    name: 'JIEXI_DATABASE_CONNECTIONS',
+    default: '10',
+    unit: 'connections',
+    meaning: 'Most connections to PostgreSQL per worker, besides one that follows changes',
+    read: wholeNumber(2, 1_000),
+  },
+  preparedStatements: {
+    name: 'JIEXI_PREPARED_STATEMENTS',
+    default: 'true',
+    meaning: '`false` behind PgBouncer in transaction mode',
+    read: yesOrNo,
+  },
+  redisUrl: {
+    name: 'REDIS_URL',
+    defaultMeaning: 'private redis-server if on PATH',
+    meaning: 'Redis, `redis://`, `rediss://` or `unix:///path`; `none` for no Redis',
+    isSecret: true,
+    read: (text) => (text === 'none' ? text : address(['redis', 'rediss', 'unix'])(text)),
+  },
+  dataFolder: { name: 'JIEXI_DATA', default: './data', meaning: 'Folder of the embedded servers', read: folder },
+  adminKey: {
+    name: 'JIEXI_ADMIN_KEY',
+    defaultMeaning: 'made at first start, shown once',
+    meaning: 'Key of the administrator, at least 16 characters',
+    isSecret: true,
+    read: secret(16),
+  },
+  cacheMacKey: {
+    name: 'JIEXI_CACHE_MAC_KEY',
+    defaultMeaning: 'kept in the database',
+    meaning: 'Key that protects entries in Redis, the same on all replicas, at least 32 characters',
+    isSecret: true,
+    read: secret(32),
+  },
+  workers: {
+    name: 'JIEXI_WORKERS',
+    default: '1',
+    unit: 'processes',
+    meaning: 'Processes that answer',
+    read: wholeNumber(1, 256),
+  },
+  memoryCacheBytes: {
+    name: 'JIEXI_MEMORY_CACHE_BYTES',
+    default: '256MiB',
+    unit: 'bytes',
+    meaning: 'Memory for cached records, per worker',
+    read: byteCount(MIB, 64 * GIB),
+  },
+  stalenessBoundMs: {
+    name: 'JIEXI_STALENESS_BOUND_MS',
+    default: '1000',
+    unit: 'ms',
+    meaning: 'No unmarked answer is older than this',
+    read: wholeNumber(100, 60_000),
+  },
+  maxStaleSeconds: {
+    name: 'JIEXI_MAX_STALE_SECONDS',
+    default: '86400',
+    unit: 's',
+    meaning: 'For how long cached records are answered, marked stale, while the database is down',
+    read: wholeNumber(0, 31_536_000),
+  },
+  pollIntervalMs: {
+    name: 'JIEXI_POLL_INTERVAL_MS',
+    default: '50',
+    unit: 'ms',
+    meaning: 'Pause between two looks at the change feed',
+    read: wholeNumber(1, 10_000),
+  },
+  feedRetentionHours: {
+    name: 'JIEXI_FEED_RETENTION_HOURS',
+    default: '168',
+    unit: 'h',
+    meaning: 'How long changes stay in the feed',
+    read: wholeNumber(1, 87_600),
+  },
+  demo: {
+    name: 'JIEXI_DEMO',
+    defaultMeaning: '`true` with the embedded PostgreSQL, else `false`',
+    meaning: 'Whether an empty database is filled with sample records',
+    read: yesOrNo,
+  },
+  logLevel: {
+    name: 'JIEXI_LOG_LEVEL',
+    default: 'info',
+    meaning: LOG_LEVELS.map((level) => `\`${level}\``).join(', '),
+    read: oneOf(LOG_LEVELS),
+  },
+  logSample: {
+    name: 'JIEXI_LOG_SAMPLE',
+    default: '0.01',
+    unit: '0 to 1',
+    meaning: 'Share of successful look-ups that are logged; writes and errors always are',
+    read: fraction,
+  },
+  trustProxy: {
+    name: 'JIEXI_TRUST_PROXY',
+    default: 'false',
+    meaning: 'Proxies whose `X-Forwarded-For` counts: `false`, `true` (any), or addresses and networks with commas',
+    read: proxies,
+  },
+  drainSeconds: {
+    name: 'JIEXI_DRAIN_SECONDS',
+    default: '10',
+    unit: 's',
+    meaning: 'Time for running requests to finish when the node is told to stop',
+    read: wholeNumber(0, 600),
+  },
+  nodeName: {
+    name: 'JIEXI_NODE_NAME',
+    defaultMeaning: 'name of the host',
+    meaning: 'Name of this replica in logs and metrics',
+    read: nodeName,
+  },
+}
+
+/** Markdown, for the README. */
+export function settingsTable(): string {
+  const rows = Object.values(SETTINGS as Readonly<Record<string, Setting<unknown>>>).map((setting) => {
+    const byDefault = setting.defaultMeaning ?? (setting.default === undefined ? '' : `\`${setting.default}\``)
+    return `| \`${setting.name}\` | ${byDefault} | ${setting.unit ?? ''} | ${setting.meaning} |`
+  })
+  return ['| Variable | Default | Unit | Meaning |', '|---|---|---|---|', ...rows].join('\n')
+}

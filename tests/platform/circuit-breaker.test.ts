@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { circuitBreaker } from '../../src/platform/circuit-breaker.js'
+import { manualClock } from '../support/manual-clock.js'
+
+test('it opens after the failures in a row, once, and lets nobody in while open', () => {
+  const { breaker, opened, fail } = setUp()
+  fail(4)
+  breaker.succeeded()
+  fail(4)
+  expect(breaker.tryEnter()).toBe(true)
+
+  fail(3)
+  expect(opened()).toBe(1)
+  expect(breaker.isOpen()).toBe(true)
+  expect(breaker.tryEnter()).toBe(false)
+})
+
+test('after the pause one caller may try; its success closes it', () => {
+  const { breaker, fail, advanceMs } = setUp()
+  fail(5)
+  advanceMs(500)
+
+  expect([breaker.tryEnter(), breaker.tryEnter()]).toEqual([true, false])
+  breaker.succeeded()
+  expect([breaker.tryEnter(), breaker.tryEnter()]).toEqual([true, true])
+})
+
+test('its failure opens it for another pause, and a caller that never reports does not block the next', () => {
+  const { breaker, fail, advanceMs } = setUp()
+  fail(5)
+  advanceMs(500)
+  expect(breaker.tryEnter()).toBe(true)
+  fail(1)
+  expect(breaker.tryEnter()).toBe(false)
+
+  advanceMs(500)
+  expect(breaker.tryEnter()).toBe(true)
+  advanceMs(500)
+  expect(breaker.tryEnter()).toBe(true)
+})
+
+function setUp() {
+  const clock = manualClock()
+  let opened = 0
+  const breaker = circuitBreaker({ clock, failures: 5, openMs: 500, onOpen: () => opened++ })
+  const fail = (times: number) => {
+    for (let count = 0; count < times; count++) breaker.failed()
+  }
+  return { breaker, fail, opened: () => opened, advanceMs: (ms: number) => clock.advanceMs(ms) }
+}

@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { describeConfig, readConfig, SETTINGS, settingsTable } from '../../src/platform/config.js'
+import { NodeError } from '../../src/platform/errors.js'
+
+describe('what is read', () => {
+  test('with an empty environment everything has its default, and cannot be changed', () => {
+    const config = readConfig({})
+    expect(config).toEqual({
+      port: 8080,
+      host: '127.0.0.1',
+      databaseUrl: undefined,
+      databaseConnections: 10,
+      preparedStatements: true,
+      redisUrl: undefined,
+      dataFolder: path.resolve('data'),
+      adminKey: undefined,
+      cacheMacKey: undefined,
+      workers: 1,
+      memoryCacheBytes: 256 * 2 ** 20,
+      stalenessBoundMs: 1_000,
+      maxStaleSeconds: 86_400,
+      pollIntervalMs: 50,
+      feedRetentionHours: 168,
+      demo: true,
+      logLevel: 'info',
+      logSample: 0.01,
+      trustProxy: false,
+      drainSeconds: 10,
+      nodeName: os.hostname(),
+    })
+    expect(Object.isFrozen(config)).toBe(true)
+  })
+
+  test('an empty variable counts as none, blanks around a value do not count', () => {
+    expect(readConfig({ PORT: '', JIEXI_WORKERS: ' 4 ' })).toMatchObject({ port: 8080, workers: 4 })
+  })
+
+  test('samples are loaded into a database of our own only, unless asked for', () => {
+    const DATABASE_URL = 'postgres://db/x'
+    expect(readConfig({ DATABASE_URL }).demo).toBe(false)
+    expect(readConfig({ DATABASE_URL, JIEXI_DEMO: 'true' }).demo).toBe(true)
+    expect(readConfig({ JIEXI_DEMO: 'no' }).demo).toBe(false)
+  })
+
+  test.each([
+    ['JIEXI_MEMORY_CACHE_BYTES', '256MiB', { memoryCacheBytes: 268_435_456 }],
+    ['JIEXI_MEMORY_CACHE_BYTES', '268435456', { memoryCacheBytes: 268_435_456 }],
+    ['JIEXI_MEMORY_CACHE_BYTES', '1.5 gb', { memoryCacheBytes: 1_500_000_000 }],
+    ['JIEXI_MEMORY_CACHE_BYTES', '2Gi', { memoryCacheBytes: 2_147_483_648 }],
+    ['REDIS_URL', 'none', { redisUrl: 'none' }],
+    ['REDIS_URL', 'unix:///run/redis.sock', { redisUrl: 'unix:///run/redis.sock' }],
+    ['DATABASE_URL', 'postgresql:///db?host=/run/postgresql', { databaseUrl: 'postgresql:///db?host=/run/postgresql' }],
+    ['JIEXI_TRUST_PROXY', '10.0.0.0/8, ::1', { trustProxy: ['10.0.0.0/8', '::1'] }],
+    ['JIEXI_TRUST_PROXY', 'true', { trustProxy: true }],
+    ['JIEXI_LOG_SAMPLE', '1', { logSample: 1 }],
+    ['JIEXI_LOG_LEVEL', 'WARN', { logLevel: 'warn' }],
+    ['HOST', '::', { host: '::' }],
+    ['PORT', '0', { port: 0 }],
+  ])('%s=%s', (name, text, expected) => {
+    expect(readConfig({ [name]: text })).toMatchObject(expected)
+  })
+})
+
+describe('what is refused', () => {
+  test.each([
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '80.5'],
+    ['PORT', '0x50'],
+    ['HOST', 'http://x'],
+    ['DATABASE_URL', 'mysql://db/x'],
+    ['DATABASE_URL', 'postgres:///x'],
+    ['REDIS_URL', 'localhost:6379'],
+    ['JIEXI_ADMIN_KEY', 'too short'],
+    ['JIEXI_CACHE_MAC_KEY', 'too short'],
+    ['JIEXI_MEMORY_CACHE_BYTES', '1'],
+    ['JIEXI_MEMORY_CACHE_BYTES', '256 bananas'],
+    ['JIEXI_MEMORY_CACHE_BYTES', '-5MiB'],
+    ['JIEXI_DEMO', 'maybe'],
+    ['JIEXI_LOG_LEVEL', 'loud'],
+    ['JIEXI_LOG_SAMPLE', '1.5'],
+    ['JIEXI_LOG_SAMPLE', 'all'],
+    ['JIEXI_TRUST_PROXY', 'my-proxy'],
+    ['JIEXI_WORKERS', '0'],
+    ['JIEXI_NODE_NAME', 'a name with blanks'],
+    ['JIEXI_POLL_INTERVAL_MS', '500'],
+  ])('%s=%s', (name, text) => {
+    expect(faultsOf({ [name]: text })).toEqual([{ field: name, reason: expect.stringContaining('expected') }])
+  })
+
+  test('all faults are told at once, in the message too', () => {
+    const error = errorOf({ PORT: 'x', JIEXI_WORKERS: 'y', JIEXI_LOG_LEVL: 'debug' })
+    expect(error.code).toBe('request-malformed')
+    expect(error.faults.map(({ field }) => field)).toEqual(['JIEXI_LOG_LEVL', 'PORT', 'JIEXI_WORKERS'])
+    for (const { field, reason } of error.faults) expect(error.message).toContain(`${field}: ${reason}`)
+  })
+
+  test.each([
+    ['JIEXI_LOG_LEVL', 'JIEXI_LOG_LEVEL'],
+    ['JIEXI_PORT', 'PORT'],
+    ['JIEXI_DATABASE_URL', 'DATABASE_URL'],
+    ['JIEXI_CACHE_BYTES', 'JIEXI_MEMORY_CACHE_BYTES'],
+    ['JIEXI_DATA_FOLDER', 'JIEXI_DATA'],
+  ])('a name that does not exist is told with the nearest that does: %s', (wrong, right) => {
+    expect(faultsOf({ [wrong]: '1' })[0]?.reason).toContain(`Did you mean ${right}?`)
+  })
+
+  test('variables of the tests, of the command line and of compose are not mistaken for wrong ones', () => {
+    const others = [
+      'JIEXI_TEST_DATABASE_URL',
+      'JIEXI_URL',
+      'JIEXI_API_KEY',
+      'JIEXI_BIND',
+      'JIEXI_PORT_1',
+      'HOME',
+      'NODE_ENV',
+    ]
+    expect(() => readConfig(Object.fromEntries(others.map((name) => [name, 'x'])))).not.toThrow()
+  })
+})
+
+describe('secrets', () => {
+  const environment = {
+    DATABASE_URL: 'postgres://user:hunter2@db:5432/jiexi?password=hunter2',
+    REDIS_URL: 'redis://:hunter2@cache:6379',
+    JIEXI_ADMIN_KEY: 'hunter2-hunter2-hunter2',
+    JIEXI_CACHE_MAC_KEY: 'hunter2-hunter2-hunter2-hunter2-hunter2',
+  }
+
+  test('a description tells where, and never shows them', () => {
+    const described = describeConfig(readConfig(environment))
+    expect(JSON.stringify(described)).not.toContain('hunter2')
+    expect(described).toMatchObject({
+      PORT: 8080,
+      DATABASE_URL: 'postgres://db:5432/jiexi',
+      REDIS_URL: 'redis://cache:6379',
+      JIEXI_ADMIN_KEY: '[hidden]',
+    })
+  })
+
+  test('a fault does not show them either', () => {
+    const wrong = { DATABASE_URL: 'hunter2', REDIS_URL: 'http://hunter2', JIEXI_ADMIN_KEY: 'hunter2' }
+    expect(errorOf(wrong).message).not.toContain('hunter2')
+  })
+})
+
+describe('the table of settings', () => {
+  test('it has a row for every setting, with its default', () => {
+    const rows = settingsTable().split('\n')
+    expect(rows).toHaveLength(Object.keys(SETTINGS).length + 2)
+    expect(settingsTable()).toContain(
+      '| `JIEXI_STALENESS_BOUND_MS` | `1000` | ms | No unmarked answer is older than this |',
+    )
+  })
+
+  test('the README has exactly this table between its markers', () => {
+    const readme = readFileSync(path.resolve(import.meta.dirname, '../../README.md'), 'utf8')
+    const [, found] = /<!-- settings -->\n([\s\S]*?)\n?<!-- \/settings -->/.exec(readme) ?? []
+    expect(found?.trim()).toBe(settingsTable())
+  })
+})
+
+function errorOf(environment: Record<string, string>): NodeError {
+  try {
+    readConfig(environment)
+  } catch (error) {
+    if (error instanceof NodeError) return error
+    throw error
+  }
+  throw new Error('the configuration was accepted')
+}
+
+function faultsOf(environment: Record<string, string>) {
+  return errorOf(environment).faults
+}

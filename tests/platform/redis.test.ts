@@ -1,0 +1,200 @@
+import { execFileSync } from 'node:child_process'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { luaScript, openRedis, type RedisClient, type RedisOptions } from '../../src/platform/redis.js'
+import { type TestRedis, testRedis } from '../support/redis.js'
+
+const cleanUps: (() => unknown)[] = []
+afterEach(async () => {
+  for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await cleanUp()
+})
+
+const PUT = luaScript("return redis.call('set', KEYS[1], ARGV[1])")
+
+describe('one Redis, up', () => {
+  test('values come back byte for byte, in the order asked, null where there is none', async () => {
+    const { client } = await setUp()
+    const bytes = Buffer.from([0, 255, 13, 10, 128])
+    await client.run(PUT, ['a'], [bytes])
+    await client.run(PUT, ['b'], ['text'])
+
+    expect(await client.mget(['b', 'missing', 'a', 'b'])).toEqual([
+      Buffer.from('text'),
+      null,
+      bytes,
+      Buffer.from('text'),
+    ])
+    expect(await client.mget([])).toEqual([])
+  })
+
+  test('all look-ups of one turn are one MGET, each key asked once', async () => {
+    const { client, server } = await setUp()
+    await client.run(PUT, ['shared'], ['1'])
+
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, (_, index) => client.mget(['shared', `own-${index}`])),
+    )
+
+    expect(answers.every(([shared, own]) => shared?.toString() === '1' && own === null)).toBe(true)
+    expect(callsOf(server, 'mget')).toBe(1)
+  })
+
+  test('a look-up begun in a later turn is a command of its own, and large ones are cut at 512 keys', async () => {
+    const { client, server } = await setUp()
+    const keys = Array.from({ length: 1_100 }, (_, index) => `key-${index}`)
+    expect(await client.mget(keys)).toHaveLength(1_100)
+    expect(callsOf(server, 'mget')).toBe(3)
+    await client.mget(['later'])
+    expect(callsOf(server, 'mget')).toBe(4)
+  })
+
+  test('a script is sent whole once, then by its digest, and again after the server forgot it', async () => {
+    const { client, server } = await setUp()
+    for (const value of ['1', '2', '3']) await client.run(PUT, ['key'], [value])
+    expect([callsOf(server, 'eval'), callsOf(server, 'evalsha')]).toEqual([1, 3])
+
+    redisCli(server, 'script', 'flush')
+    await client.run(PUT, ['key'], ['4'])
+    expect((await client.mget(['key']))[0]?.toString()).toBe('4')
+  })
+
+  test('keys are deleted, however many', async () => {
+    const { client } = await setUp()
+    const keys = Array.from({ length: 600 }, (_, index) => `key-${index}`)
+    await Promise.all(keys.map((key) => client.run(PUT, [key], ['x'])))
+    await client.del(keys)
+    await client.del([])
+    expect((await client.mget(keys)).filter((value) => value !== null)).toEqual([])
+  })
+
+  test('a key of another type counts as none', async () => {
+    const { client, server } = await setUp()
+    redisCli(server, 'hset', 'key', 'field', 'value')
+    expect(await client.mget(['key'])).toEqual([null])
+  })
+})
+
+describe('one Redis that refuses', () => {
+  test('a full memory refuses writes, and reads go on: the connection is not given up', async () => {
+    const { client, server } = await setUp({}, { 'maxmemory-policy': 'noeviction' })
+    await client.run(PUT, ['key'], ['value'])
+    redisCli(server, 'config', 'set', 'maxmemory', '1')
+    for (let count = 0; count < 10; count++) {
+      await expect(client.run(PUT, ['key'], ['x'])).rejects.toMatchObject({ code: 'authority-unavailable' })
+    }
+    expect(client.isUp()).toBe(true)
+    expect((await client.mget(['key']))[0]?.toString()).toBe('value')
+  })
+
+  test('a wrong password is told, and ends nothing', async () => {
+    const reasons: string[] = []
+    const server = await testRedis({ requirepass: 'right' })
+    cleanUps.push(() => server.stop())
+    const client = opened(server.url, { onChange: (_isUp, reason) => reasons.push(reason) })
+    await vi.waitFor(() => expect(reasons.join()).toMatch(/NOAUTH|Authentication/i))
+    await expect(client.mget(['key'])).rejects.toMatchObject({ code: 'authority-unavailable' })
+  })
+})
+
+describe('one Redis, failing', () => {
+  test('stopped: an error in about 40 ms, and after five of them at once', async () => {
+    const { client, server } = await setUp()
+    await client.mget(['warm'])
+    await server.signal('SIGSTOP')
+    cleanUps.push(() => server.signal('SIGCONT'))
+
+    const first = await timeOfFailure(client)
+    expect(first).toBeGreaterThan(30)
+    expect(first).toBeLessThan(300)
+    for (let count = 1; count < 5; count++) await timeOfFailure(client)
+
+    expect(client.isUp()).toBe(false)
+    const startedAtMs = performance.now()
+    for (let count = 0; count < 200; count++) await timeOfFailure(client)
+    expect(performance.now() - startedAtMs).toBeLessThan(300)
+
+    await server.signal('SIGCONT')
+    await untilUp(client)
+    expect(await client.mget(['key'])).toEqual([null])
+  })
+
+  test('many waiting when it stops all get their error', async () => {
+    const { client, server } = await setUp()
+    await server.signal('SIGSTOP')
+    cleanUps.push(() => server.signal('SIGCONT'))
+    const results = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, index) => client.run(PUT, [`key-${index}`], ['x'])),
+    )
+    expect(results.every(({ status }) => status === 'rejected')).toBe(true)
+  })
+
+  test('killed: errors at once; started again: back without our doing', async () => {
+    const changes: boolean[] = []
+    const { client, server } = await setUp({ onChange: (isUp) => changes.push(isUp) })
+    await client.run(PUT, ['key'], ['value'])
+    await server.signal('SIGKILL')
+    await vi.waitFor(() => expect(client.isUp()).toBe(false))
+
+    const startedAtMs = performance.now()
+    for (let count = 0; count < 100; count++) await timeOfFailure(client)
+    expect(performance.now() - startedAtMs).toBeLessThan(300)
+
+    await server.restart()
+    await untilUp(client)
+    expect(await client.mget(['key'])).toEqual([null])
+    await client.run(PUT, ['key'], ['again'])
+    expect((await client.mget(['key']))[0]?.toString()).toBe('again')
+    expect(changes).toEqual([true, false, true])
+  })
+
+  test('killed while a look-up is under way: that look-up fails, and does not hang', async () => {
+    const { client, server } = await setUp({ commandTimeoutMs: 10_000 })
+    await server.signal('SIGSTOP')
+    const waiting = client.mget(['key'])
+    waiting.catch(() => undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+    await server.signal('SIGKILL')
+    await expect(waiting).rejects.toMatchObject({ code: 'authority-unavailable' })
+  })
+
+  test('never there: every call fails at once, and closing works', async () => {
+    const client = opened('unix:///tmp/no-such-folder/redis.sock')
+    await expect(client.mget(['key'])).rejects.toMatchObject({ code: 'authority-unavailable' })
+    expect(client.isUp()).toBe(false)
+    await client.close()
+    await expect(client.del(['key'])).rejects.toMatchObject({ code: 'authority-unavailable' })
+  })
+})
+
+async function setUp(options: RedisOptions = {}, settings: Readonly<Record<string, string>> = {}) {
+  const server = await testRedis(settings)
+  cleanUps.push(() => server.stop())
+  const client = opened(server.url, options)
+  await untilUp(client)
+  return { server, client }
+}
+
+function opened(url: string, options: RedisOptions = {}): RedisClient {
+  const client = openRedis(url, options)
+  cleanUps.push(() => client.close())
+  return client
+}
+
+async function untilUp(client: RedisClient): Promise<void> {
+  await vi.waitFor(() => expect(client.isUp()).toBe(true), { timeout: 5_000, interval: 5 })
+}
+
+/** Milliseconds until the look-up failed. */
+async function timeOfFailure(client: RedisClient): Promise<number> {
+  const startedAtMs = performance.now()
+  await expect(client.mget(['key'])).rejects.toMatchObject({ code: 'authority-unavailable' })
+  return performance.now() - startedAtMs
+}
+
+function redisCli({ url }: TestRedis, ...command: string[]): string {
+  return execFileSync('redis-cli', ['-s', new URL(url).pathname, ...command], { encoding: 'utf8' })
+}
+
+function callsOf(server: TestRedis, command: string): number {
+  const line = new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(redisCli(server, 'info', 'commandstats'))
+  return Number(line?.[1] ?? 0)
+}
