@@ -1,0 +1,63 @@
+/**
+ * The routing table: the longest known prefix picks exactly one authority, and there is no fall-through.
+ * Until other nodes are known, that is this node's registry or nobody.
+ */
+
+import type { Identifier } from '../identifier/identifier.js'
+import { prefixCandidates } from '../identifier/parse.js'
+import { NodeError } from '../platform/errors.js'
+import type { Answer } from '../record/answer.js'
+import type { Resolve } from './resolve.js'
+
+export interface Route {
+  readonly prefix: string
+  readonly state: 'active' | 'suspended'
+  /** Absent: the prefix is the node's own. */
+  readonly enterpriseId?: string
+}
+
+export type RouteTable = ReadonlyMap<string, Route>
+
+export interface AuthoritiesOptions {
+  readonly routes: () => RouteTable | Promise<RouteTable>
+  readonly registry: (identifier: Identifier, prefix: string) => Promise<Answer>
+  /** Change knowledge's mark. */
+  readonly mark: () => number
+}
+
+/** @throws NodeError `prefix-not-served` */
+export function authorities(options: AuthoritiesOptions): Resolve {
+  return async (query) => {
+    // Taken before the route is looked at: an answer is no newer than the route that led to it.
+    const stamp = options.mark()
+    const route = requireRoute(await options.routes(), query.identifier)
+    const answer = await options.registry(query.identifier, route.prefix)
+    query.trace?.step('registry', answer.kind)
+    return answer.stamp <= stamp ? answer : { ...answer, stamp }
+  }
+}
+
+export function findRoute(routes: RouteTable, identifier: Identifier): Route | undefined {
+  for (const prefix of prefixCandidates(identifier)) {
+    const route = routes.get(prefix)
+    if (route !== undefined) return route
+  }
+  return undefined
+}
+
+function requireRoute(routes: RouteTable, identifier: Identifier): Route {
+  const route = findRoute(routes, identifier)
+  if (route === undefined) {
+    throw new NodeError(
+      'prefix-not-served',
+      `${identifier.prefix} is not this node's prefix, so whether the identifier exists is for another node to say.`,
+    )
+  }
+  if (route.state === 'suspended') {
+    throw new NodeError(
+      'prefix-not-served',
+      `The prefix ${route.prefix} is suspended at this node; its identifiers do not resolve.`,
+    )
+  }
+  return route
+}

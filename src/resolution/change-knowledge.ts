@@ -1,0 +1,231 @@
+/**
+ * What this process knows of changes: the state that decides whether a cached answer may be served.
+ *
+ * The change follower feeds it with polls of the change feed; caches ask it. An entry is good when the last successful
+ * poll *started* no longer ago than the bound, and either this process knows the key's newest version exactly (`recent`),
+ * or the entry's stamp is later than every change that fell into the key's slot of the sketch.
+ * Pure: no I/O, time from the clock given. A row is applied exactly once, and only rows of the feed fill `recent`:
+ * an own write merely rejects older entries until the feed has delivered it.
+ */
+import { randomInt } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../platform/clock.js'
+
+/** One transaction of the feed. Keys carry their space: `i:` identifier, `p:` prefix, `k:` API key. */
+export interface FeedRow {
+  readonly xid: number
+  readonly keys: readonly string[]
+  readonly versions: readonly number[]
+}
+
+export interface Poll {
+  /** System identifier and timeline of the database: another one means that committed history may differ. */
+  readonly epoch: string
+  /** Every transaction below this had ended when the poll's snapshot was taken. */
+  readonly xmin: number
+  /** All visible rows from this xid on were read, by this poll and those before it. */
+  readonly floor: number
+  /** Rows between the mark and the floor were not read: what was known is worth nothing. */
+  readonly reset?: boolean
+  readonly rows: readonly FeedRow[]
+}
+
+export interface CommittedChange {
+  readonly keys: readonly string[]
+  readonly versions: readonly number[]
+  readonly xid: number
+}
+
+export interface ChangeKnowledge {
+  /** undefined before the first poll. */
+  readonly epoch: string | undefined
+  /** Every transaction below it has ended, and its rows have been applied. The stamp of a fill that starts now. */
+  readonly mark: number
+  /** Grows whenever entries that were kept must be checked again: after a reset or a change of routes. */
+  readonly generation: number
+  isFresh(): boolean
+  /** Milliseconds since the start of the last successful poll. */
+  ageMs(): number
+  isValid(key: string, version: number, stamp: number): boolean
+  /** Whether nothing about the key is known to have changed since the stamp was taken; for what has no version at hand. */
+  isUnchanged(key: string, stamp: number): boolean
+  /** Whether the transaction's changes are known here (read-your-writes by token). */
+  covers(xid: number): boolean
+  apply(poll: Poll, startedAtMs: number): void
+  noteOwnWrite(change: CommittedChange): void
+  /** Called for each key that changed, with the version it has now. */
+  onChange(listener: (key: string, version: number) => void): void
+  /** Called when everything cached must go. */
+  onReset(listener: () => void): void
+}
+
+export interface ChangeKnowledgeOptions {
+  readonly clock: Clock
+  /** T of the freshness contract, in milliseconds. */
+  readonly boundMs: number
+  /** Power of two; more slots, fewer needless refills. 2^17 take 1 MB. */
+  readonly sketchSlots?: number
+  readonly recentKeys?: number
+}
+
+/** The wall clock running ahead of the monotonic one by more than this means the machine was suspended. */
+const SUSPENSION_MS = 500
+
+export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledge {
+  const { clock, boundMs } = options
+  const sketch = new ChangeSketch(options.sketchSlots ?? 2 ** 17)
+  const recent = new LRUCache<string, number>({ max: options.recentKeys ?? 65_536 })
+  const own = new Map<string, { version: number; xid: number }>()
+  const prefixChanges = new Map<string, number>()
+  const seen = new Set<number>()
+  const changeListeners: ((key: string, version: number) => void)[] = []
+  const resetListeners: (() => void)[] = []
+  let epoch: string | undefined
+  let mark = 0
+  let generation = 0
+  let completeFrom = Number.POSITIVE_INFINITY
+  let lastPollStartMs = Number.NEGATIVE_INFINITY
+  let wallAheadMs = 0
+
+  function reset(poll: Poll): void {
+    epoch = poll.epoch
+    mark = 0
+    completeFrom = poll.floor
+    sketch.clear()
+    recent.clear()
+    own.clear()
+    seen.clear()
+    prefixChanges.clear()
+    generation += 1
+    for (const listener of resetListeners) listener()
+  }
+
+  function applyRow(row: FeedRow): void {
+    for (const [at, key] of row.keys.entries()) {
+      const version = row.versions[at] ?? 0
+      recent.set(key, Math.max(version, recent.get(key) ?? 0))
+      sketch.note(key, row.xid)
+      if (key.startsWith('p:')) notePrefixChange(key.slice(2), row.xid)
+      for (const listener of changeListeners) listener(key, version)
+    }
+  }
+
+  function notePrefixChange(prefix: string, xid: number): void {
+    prefixChanges.set(prefix, Math.max(xid, prefixChanges.get(prefix) ?? 0))
+    generation += 1
+  }
+
+  /** A change of a prefix is a change of every identifier below it. */
+  function outlivesPrefixChanges(key: string, stamp: number): boolean {
+    if (prefixChanges.size === 0 || !key.startsWith('i:')) return true
+    for (let prefix = prefixOf(key); prefix !== ''; prefix = parentOf(prefix)) {
+      const changedAt = prefixChanges.get(prefix)
+      if (changedAt !== undefined && stamp <= changedAt) return false
+    }
+    return true
+  }
+
+  function advanceMark(xmin: number): void {
+    for (const xid of seen) if (xid < xmin && xid + 1 > mark) mark = xid + 1
+    for (const xid of seen) if (xid < mark) seen.delete(xid)
+  }
+
+  const covers = (xid: number) => xid < mark || seen.has(xid)
+  const isUnchanged = (key: string, stamp: number) => stamp >= completeFrom && stamp > sketch.lastChange(key)
+
+  return {
+    get epoch() {
+      return epoch
+    },
+    get mark() {
+      return mark
+    },
+    get generation() {
+      return generation
+    },
+    ageMs: () => clock.monotonicMs() - lastPollStartMs,
+    isFresh() {
+      const now = clock.monotonicMs()
+      return now - lastPollStartMs <= boundMs && Math.abs(clock.nowMs() - now - wallAheadMs) <= SUSPENSION_MS
+    },
+    isValid(key, version, stamp) {
+      const ownWrite = own.get(key)
+      if (ownWrite !== undefined && ownWrite.version > version) return false
+      if (!outlivesPrefixChanges(key, stamp)) return false
+      const newest = recent.get(key)
+      if (newest !== undefined) return version >= newest && stamp >= completeFrom
+      return isUnchanged(key, stamp)
+    },
+    isUnchanged,
+    covers,
+    apply(poll, startedAtMs) {
+      if (poll.epoch !== epoch || poll.reset) reset(poll)
+      for (const row of poll.rows) {
+        if (covers(row.xid)) continue
+        applyRow(row)
+        seen.add(row.xid)
+      }
+      advanceMark(poll.xmin)
+      for (const [key, write] of own) if (covers(write.xid)) own.delete(key)
+      if (startedAtMs > lastPollStartMs) {
+        lastPollStartMs = startedAtMs
+        wallAheadMs = clock.nowMs() - clock.monotonicMs()
+      }
+    },
+    noteOwnWrite(change) {
+      if (covers(change.xid)) return
+      for (const [at, key] of change.keys.entries()) {
+        const version = change.versions[at] ?? 0
+        const known = own.get(key)
+        if (known === undefined || known.version < version) own.set(key, { version, xid: change.xid })
+        sketch.note(key, change.xid)
+        if (key.startsWith('p:')) notePrefixChange(key.slice(2), change.xid)
+        for (const listener of changeListeners) listener(key, version)
+      }
+    },
+    onChange: (listener) => changeListeners.push(listener),
+    onReset: (listener) => resetListeners.push(listener),
+  }
+}
+
+/** For each slot the latest xid of a change whose key fell into it. Seeded, so that nobody can aim at a slot. */
+class ChangeSketch {
+  readonly #latest: Float64Array
+  readonly #seed = randomInt(2 ** 32)
+
+  constructor(slots: number) {
+    this.#latest = new Float64Array(slots)
+  }
+
+  note(key: string, xid: number): void {
+    const slot = this.#slotOf(key)
+    if (xid > this.#latest[slot]!) this.#latest[slot] = xid
+  }
+
+  lastChange(key: string): number {
+    return this.#latest[this.#slotOf(key)]!
+  }
+
+  clear(): void {
+    this.#latest.fill(0)
+  }
+
+  #slotOf(key: string): number {
+    let hash = this.#seed
+    for (let at = 0; at < key.length; at += 1) {
+      hash = Math.imul(hash ^ key.charCodeAt(at), 0x5bd1e995)
+      hash ^= hash >>> 15
+    }
+    return (hash >>> 0) % this.#latest.length
+  }
+}
+
+/** `i:88.118.8/x` → `88.118.8`; an OID may itself be a prefix: `i:urn:oid:1.2` → `urn:oid:1.2`. */
+function prefixOf(key: string): string {
+  const slash = key.indexOf('/')
+  return slash < 0 ? key.slice(2) : key.slice(2, slash)
+}
+
+function parentOf(prefix: string): string {
+  return prefix.slice(0, Math.max(0, prefix.lastIndexOf('.')))
+}

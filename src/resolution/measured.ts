@@ -1,0 +1,40 @@
+/** The outermost layer: counts every look-up by tier, kind and outcome, and notes its time. Adds no async hop. */
+import type { LookupMeter } from '../observability/lookup-meter.js'
+import type { Clock } from '../platform/clock.js'
+import { NodeError } from '../platform/errors.js'
+import type { Answer } from '../record/answer.js'
+import type { Layer } from './resolve.js'
+
+export function measured(meter: LookupMeter, clock: Clock): Layer {
+  return (next) => (query) => {
+    const startedMs = clock.monotonicMs()
+    let answer: Answer | Promise<Answer>
+    try {
+      answer = next(query)
+    } catch (error) {
+      meter.failed(codeOf(error))
+      throw error
+    }
+    if (answer instanceof Promise) return noted(answer, { meter, clock, startedMs })
+    meter.answered(answer, clock.monotonicMs() - startedMs)
+    return answer
+  }
+}
+
+async function noted(
+  pending: Promise<Answer>,
+  note: { readonly meter: LookupMeter; readonly clock: Clock; readonly startedMs: number },
+): Promise<Answer> {
+  try {
+    const answer = await pending
+    note.meter.answered(answer, note.clock.monotonicMs() - note.startedMs)
+    return answer
+  } catch (error) {
+    note.meter.failed(codeOf(error))
+    throw error
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof NodeError ? error.code : 'internal'
+}

@@ -1,0 +1,41 @@
+/**
+ * Look-ups of one key that are under way are joined: a thousand misses of one identifier ask once. A flight is joined
+ * only while it is younger than the freshness bound, and never by a query that demands more than a plain one.
+ */
+import type { Clock } from '../platform/clock.js'
+import type { Answer } from '../record/answer.js'
+import type { Layer, Query } from './resolve.js'
+
+interface Flight {
+  readonly answer: Promise<Answer>
+  readonly startedAtMs: number
+}
+
+export function singleFlight(clock: Clock, joinWithinMs: number): Layer {
+  return (next) => {
+    const flights = new Map<string, Flight>()
+
+    return (query) => {
+      if (!isPlain(query)) return next(query)
+      const { key } = query.identifier
+      const under = flights.get(key)
+      if (under !== undefined && clock.monotonicMs() - under.startedAtMs <= joinWithinMs) {
+        query.trace?.step('single-flight', 'joined')
+        return under.answer
+      }
+
+      const answer = Promise.resolve(next(query))
+      const flight = { answer, startedAtMs: clock.monotonicMs() }
+      flights.set(key, flight)
+      const land = () => {
+        if (flights.get(key) === flight) flights.delete(key)
+      }
+      answer.then(land, land)
+      return answer
+    }
+  }
+}
+
+function isPlain(query: Query): boolean {
+  return query.authoritative !== true && query.minVersion === undefined && query.token === undefined
+}

@@ -1,0 +1,161 @@
+import { expect, test } from 'vitest'
+import { changeKnowledge } from '../../src/resolution/change-knowledge.js'
+import { memoryCached } from '../../src/resolution/memory-cached.js'
+import { memoryStore } from '../../src/resolution/memory-store.js'
+import { compose } from '../../src/resolution/resolve.js'
+import { manualClock } from '../support/manual-clock.js'
+import { queryFor } from '../support/query-for.js'
+import { scriptedAuthority } from '../support/scripted-authority.js'
+
+const PUMP = '88.100.1/pump-7'
+
+test('a second look-up is answered from memory, at once', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ kind: 'found', tier: 'registry' })
+  expect(resolve(queryFor(PUMP))).toMatchObject({ kind: 'found', tier: 'memory', version: 1 })
+  expect(authority.asked()).toBe(1)
+})
+
+test('a change that the feed has told ends the kept answer', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  authority.holds(PUMP, 'v2')
+  poll()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ version: 2, tier: 'registry' })
+})
+
+test('"absent" is remembered, and ends with the registration', async () => {
+  const { authority, resolve, poll } = setUp()
+  poll()
+  await resolve(queryFor(PUMP))
+  expect(resolve(queryFor(PUMP))).toMatchObject({ kind: 'absent', tier: 'memory' })
+  authority.holds(PUMP, 'v1')
+  poll()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ kind: 'found' })
+})
+
+test('a withdrawal outranks the record that was kept', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  authority.withdraws(PUMP)
+  poll()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ kind: 'withdrawn', version: 2, reason: 'scrapped' })
+})
+
+test('a slow reply that a change has overtaken is given to its caller but not kept', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  const release = authority.delaysReplies()
+  const slow = resolve(queryFor(PUMP))
+  authority.holds(PUMP, 'v2')
+  poll()
+  release()
+  expect(await slow).toMatchObject({ version: 1 })
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ version: 2 })
+})
+
+test('without a fresh poll every look-up asks the authority', async () => {
+  const { clock, authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  clock.advanceMs(1001)
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ tier: 'registry' })
+})
+
+test('while the authority is down an answer past the bound is served, marked stale with its time', async () => {
+  const { clock, authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  const polledAtMs = clock.nowMs()
+  await resolve(queryFor(PUMP))
+  clock.advanceMs(5_000)
+  authority.goesDown()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({
+    kind: 'found',
+    stale: { reason: 'authority-unavailable', asOfMs: polledAtMs },
+  })
+  authority.comesBack()
+  poll()
+  expect(await resolve(queryFor(PUMP))).not.toHaveProperty('stale')
+})
+
+test('with nothing held an outage is an error, not "absent"', async () => {
+  const { authority, resolve, poll } = setUp()
+  poll()
+  authority.goesDown()
+  await expect(resolve(queryFor(PUMP))).rejects.toMatchObject({ code: 'authority-unavailable' })
+  authority.holds(PUMP, 'v1')
+  authority.comesBack()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ kind: 'found' })
+})
+
+test('an answer too old to be served stale is an error', async () => {
+  const { clock, authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  clock.advanceMs(61_000)
+  authority.goesDown()
+  await expect(resolve(queryFor(PUMP))).rejects.toMatchObject({ code: 'authority-unavailable' })
+})
+
+test('an authoritative query, a higher version or an unknown token is not answered from memory', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  const xid = authority.holds(PUMP, 'v2')
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ version: 1 })
+  expect(await resolve(queryFor(PUMP, { token: xid }))).toMatchObject({ version: 2 })
+  expect(await resolve(queryFor(PUMP, { minVersion: 2 }))).toMatchObject({ version: 2 })
+  expect(await resolve(queryFor(PUMP, { authoritative: true }))).toMatchObject({ version: 2 })
+})
+
+test('a change of the prefix makes its answers be asked for again, others stay', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  authority.holds('88.100.2/valve', 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  await resolve(queryFor('88.100.2/valve'))
+  authority.changesPrefix('88.100.1')
+  poll()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ tier: 'registry' })
+  expect(await resolve(queryFor('88.100.2/valve'))).toMatchObject({ tier: 'memory' })
+})
+
+test('made-up identifiers cannot push out the real ones', async () => {
+  const { authority, resolve, poll } = setUp({ capacityBytes: 40_000 })
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  for (let n = 0; n < 1_000; n += 1) await resolve(queryFor(`88.100.1/made-up-${n}`))
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ tier: 'memory' })
+})
+
+test('the memory used stays within its bound', async () => {
+  const { authority, resolve, poll, store } = setUp({ capacityBytes: 40_000 })
+  for (let n = 0; n < 500; n += 1) authority.holds(`88.100.1/part-${n}`, 'v1')
+  poll()
+  for (let n = 0; n < 500; n += 1) await resolve(queryFor(`88.100.1/part-${n}`))
+  expect(store.usage().bytes).toBeLessThanOrEqual(40_000)
+  expect(store.usage().entries).toBeGreaterThan(10)
+})
+
+function setUp({ capacityBytes = 1_000_000 } = {}) {
+  const clock = manualClock()
+  const knowledge = changeKnowledge({ clock, boundMs: 1000 })
+  const authority = scriptedAuthority(() => knowledge)
+  const store = memoryStore(capacityBytes)
+  const memory = memoryCached({ store, knowledge, clock, maxStaleSeconds: 60 })
+  const poll = () => knowledge.apply(authority.poll(), clock.monotonicMs())
+  return { clock, authority, store, poll, resolve: compose([memory], authority.resolve) }
+}
