@@ -1,0 +1,51 @@
+/**
+ * The change row of a transaction: one per transaction, written in it, or the feed's readers would miss part of it.
+ *
+ * Keys carry their space: `i:` an identifier's canonical key, `p:` a prefix, `k:` an API key's id.
+ */
+import type { Transaction } from '../platform/postgres.js'
+import type { CommittedChange } from '../resolution/change-knowledge.js'
+import type { Registry } from './registry.js'
+
+export interface ChangedKey {
+  readonly key: string
+  readonly version: number
+}
+
+export interface Changed<Result> {
+  readonly result: Result
+  /** Empty: nothing changed, and the feed gets no row. */
+  readonly changes: readonly ChangedKey[]
+}
+
+export const identifierChange = (key: string, version: number): ChangedKey => ({ key: `i:${key}`, version })
+export const prefixChange = (prefix: string, version: number): ChangedKey => ({ key: `p:${prefix}`, version })
+export const apiKeyChange = (apiKeyId: string, version: number): ChangedKey => ({ key: `k:${apiKeyId}`, version })
+
+/** A command as one transaction with its one change row, made known to this process once it is committed. */
+export async function commitChange<Result>(
+  registry: Registry,
+  work: (tx: Transaction) => Promise<Changed<Result>>,
+): Promise<Result> {
+  const { result, committed } = await registry.db.transaction(async (tx) => {
+    const changed = await work(tx)
+    return { result: changed.result, committed: await appendChange(tx, changed.changes) }
+  })
+  if (committed) registry.committed(committed)
+  return result
+}
+
+/** At most once per transaction. */
+export async function appendChange(
+  tx: Transaction,
+  changes: readonly ChangedKey[],
+): Promise<CommittedChange | undefined> {
+  if (changes.length === 0) return undefined
+  const keys = changes.map(({ key }) => key)
+  const versions = changes.map(({ version }) => version)
+  const [row] = await tx.query<{ xid: number }>('insert into change (keys, versions) values ($1, $2) returning xid', [
+    keys,
+    versions,
+  ])
+  return { keys, versions, xid: row!.xid }
+}

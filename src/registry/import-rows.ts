@@ -1,0 +1,95 @@
+/** A row of an import: what is to be registered, or why it cannot be. */
+import { parseIdentifier } from '../identifier/parse.js'
+import { type Fault, NodeError } from '../platform/errors.js'
+import { contentDigest, encodeValues } from '../record/codec.js'
+import type { DraftResult } from '../record/draft-result.js'
+import type { ImportOptions } from './import-options.js'
+import type { SourceRecord } from './import-records.js'
+import { type Precondition, type Registration, registrationFault } from './registration.js'
+
+export interface RowBase {
+  /** Data rows of the file, counted from 1; the header is none. */
+  readonly row: number
+  readonly line: number
+  /** As the file has it, or built from its suffix; '' when it could not be read. */
+  readonly identifier: string
+}
+
+export interface GoodRow extends RowBase {
+  readonly registration: Registration
+  /** The values as they are stored; empty for a withdrawal. */
+  readonly body: Uint8Array
+  readonly digest: Buffer
+}
+
+export interface BadRow extends RowBase {
+  readonly faults: readonly Fault[]
+}
+
+export type ImportRow = GoodRow | BadRow
+
+/** Reads one record as a row; `nowSeconds` becomes the timestamp of its values. */
+export type RowReader = (
+  record: SourceRecord,
+  about: { readonly row: number; readonly nowSeconds: number },
+) => ImportRow
+
+const ABSENT: Precondition = { kind: 'absent' }
+const NOTHING = Buffer.alloc(0)
+
+export function isGood(row: ImportRow): row is GoodRow {
+  return 'registration' in row
+}
+
+/** In mode `create` whatever is registered already stands in the way. */
+export function preconditionOf(options: ImportOptions): Precondition | undefined {
+  return options.mode === 'create' ? ABSENT : undefined
+}
+
+export function registrationRow(
+  base: RowBase,
+  { draft, precondition }: { readonly draft: DraftResult; readonly precondition: Precondition | undefined },
+): ImportRow {
+  const parsed = parseIdentifier(base.identifier)
+  const faults = parsed.ok ? [] : [identifierFault(parsed)]
+  if (!draft.ok) return { ...base, faults: [...faults, ...draft.faults] }
+  if (!parsed.ok) return { ...base, faults }
+  const { template, values } = draft.value
+  const wanted = { identifier: parsed.value, intent: 'register', template, values } as const
+  return {
+    ...base,
+    registration: precondition === undefined ? wanted : { ...wanted, precondition },
+    body: encodeValues(values),
+    digest: contentDigest(template, values),
+  }
+}
+
+export function withdrawalRow(
+  base: RowBase,
+  about: { readonly reason: string | undefined; readonly precondition: Precondition | undefined },
+): ImportRow {
+  const parsed = parseIdentifier(base.identifier)
+  if (!parsed.ok) return { ...base, faults: [identifierFault(parsed)] }
+  const { reason, precondition } = about
+  const registration: Registration = {
+    identifier: parsed.value,
+    intent: 'withdraw',
+    template: '',
+    values: [],
+    ...(precondition !== undefined ? { precondition } : {}),
+    ...(reason !== undefined ? { reason } : {}),
+  }
+  const fault = registrationFault(registration)
+  return fault === undefined ? { ...base, registration, body: NOTHING, digest: NOTHING } : badRow(base, fault)
+}
+
+/** From a reason, or from an error with its own faults. */
+export function badRow(base: RowBase, why: string | NodeError, field = 'row'): BadRow {
+  const reason = typeof why === 'string' ? why : why.message
+  const faults = why instanceof NodeError && why.faults.length > 0 ? why.faults : [{ field, reason }]
+  return { ...base, faults }
+}
+
+function identifierFault(found: { readonly position: number; readonly message: string }): Fault {
+  return { field: 'identifier', position: found.position, reason: found.message }
+}

@@ -1,0 +1,44 @@
+/** Forgets what has had its time: changes past their retention, receipts nobody will ask for again. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { messageOf } from '../platform/errors.js'
+import type { Database } from '../platform/postgres.js'
+import { pruneReceipts } from './idempotency.js'
+import { pruneChanges } from './prune-changes.js'
+
+export interface MaintenanceOptions {
+  readonly db: Database
+  readonly feedRetentionHours: number
+  readonly log: { debug(message: string): void; warn(message: string): void }
+}
+
+/** A retry that comes later than this is a new request. */
+export const RECEIPT_RETENTION_HOURS = 7 * 24
+const INTERVAL_MS = 10 * 60_000
+
+/** Runs at once and then every ten minutes, until the function given back is called. Safe in many processes at once. */
+export function startMaintenance(options: MaintenanceOptions): () => Promise<void> {
+  const stopping = new AbortController()
+  const running = maintain(options, stopping.signal)
+  return async () => {
+    stopping.abort()
+    await running
+  }
+}
+
+async function maintain(options: MaintenanceOptions, stopping: AbortSignal): Promise<void> {
+  const { db, feedRetentionHours, log } = options
+  while (!stopping.aborted) {
+    try {
+      const changes = await pruneChanges(db, feedRetentionHours)
+      const receipts = await pruneReceipts(db, RECEIPT_RETENTION_HOURS)
+      log.debug(`Forgot ${changes} changes and ${receipts} receipts.`)
+    } catch (error) {
+      log.warn(`Old changes and receipts stay for now: ${messageOf(error)}`)
+    }
+    await pause(INTERVAL_MS, undefined, { signal: stopping, ref: false }).catch(endedEarly)
+  }
+}
+
+function endedEarly(): void {
+  // The pause was cut short because everything is being stopped.
+}

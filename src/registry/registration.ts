@@ -1,0 +1,86 @@
+/** What is asked of the write path, and what comes of it. */
+import type { Identifier } from '../identifier/identifier.js'
+import { prefixCandidates } from '../identifier/parse.js'
+import { NodeError } from '../platform/errors.js'
+import { contentDigest, encodeValues } from '../record/codec.js'
+import type { Value } from '../record/record.js'
+import { textFault } from './checks.js'
+import type { StatementItem } from './write-statement.js'
+
+/** `present` means registered, `absent` not registered: never, or withdrawn since. */
+export type Precondition =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'present' }
+  | { readonly kind: 'version'; readonly version: number }
+
+export interface Registration {
+  readonly identifier: Identifier
+  readonly intent: 'register' | 'withdraw'
+  /** '' for a record of free values; not looked at for a withdrawal, nor are the values. */
+  readonly template: string
+  readonly values: readonly Value[]
+  readonly precondition?: Precondition
+  /** Of a withdrawal. */
+  readonly reason?: string
+}
+
+export interface Receipt {
+  readonly identifier: string
+  readonly key: string
+  readonly outcome: 'created' | 'replaced' | 'unchanged' | 'withdrawn'
+  readonly version: number
+  /** RFC 3339, milliseconds. */
+  readonly recordedAt: string
+  /** Hexadecimal; null for a withdrawal. */
+  readonly contentSha256: string | null
+  /** The transaction that wrote the version: a look-up with it sees at least this. */
+  readonly token: string
+  readonly propagation: 'local'
+}
+
+export type ItemOutcome =
+  | { readonly ok: true; readonly receipt: Receipt }
+  | { readonly ok: false; readonly error: NodeError }
+
+const MAX_REASON_LENGTH = 1000
+
+/** Why an item cannot be written at all, before anything is asked of the database. */
+export function registrationFault(item: Registration): NodeError | undefined {
+  const reason = textFault(item.reason ?? '', MAX_REASON_LENGTH)
+  return reason === undefined
+    ? undefined
+    : new NodeError('request-malformed', `reason: ${reason}`, { faults: [{ field: 'reason', reason }] })
+}
+
+export function statementItem(item: Registration): StatementItem {
+  const { identifier, template, values } = item
+  const registers = item.intent === 'register'
+  return {
+    key: identifier.key,
+    spelling: identifier.spelling,
+    state: registers ? 'registered' : 'withdrawn',
+    // A handle's prefix is written in it. Where an OID's prefix ends only the registry knows.
+    candidates: identifier.scheme === 'oid' ? prefixCandidates(identifier) : [identifier.prefix],
+    template: registers ? template : '',
+    body: registers ? encodeValues(values) : null,
+    digest: registers ? contentDigest(template, values) : null,
+    reason: registers ? null : (item.reason ?? null),
+    basedOn: basedOn(item.precondition),
+  }
+}
+
+function basedOn(precondition: Precondition | undefined): number | null {
+  switch (precondition?.kind) {
+    case undefined:
+      return null
+    case 'absent':
+      return 0
+    case 'present':
+      return -1
+    case 'version':
+      // No identifier ever has a version that is no positive integer: such a demand fails like any other.
+      return Number.isSafeInteger(precondition.version) && precondition.version > 0
+        ? precondition.version
+        : Number.MAX_SAFE_INTEGER
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The fast lane for one identifier whose prefix is written in it: the write statement without its account of what was
+ * refused and why. It does the same as the general one when all is well, for 0.6 of the server's time; when it gives no
+ * row, nothing was written, and the general statement finds out why, or writes after all.
+ */
+import type { Queryable } from '../platform/postgres.js'
+import { type Author, type StatementItem, stateNumber, type WrittenRow } from './write-statement.js'
+import { INSERT_IDENTIFIER, msOf, ON_CONFLICT, REGISTERED } from './write-upsert.js'
+
+/** The state of the version replaced; null when the snapshot does not know that version yet. */
+export type SingleRow = WrittenRow & { readonly stateBefore: number | null }
+
+// An enterprise's state is looked at through its prefix, which has a copy and is locked.
+const statement = (feed: boolean) => `
+with written as (
+  ${INSERT_IDENTIFIER}
+  select $1, 1, $3::smallint, p.name, nullif($2::text, $1::text), $5, $6::bytea, $7::bytea, $8, $9::bigint, now.at, now.at, k.id
+  from prefix p, api_key k, (select date_trunc('milliseconds', clock_timestamp()) as at) now
+  where p.name = $4 and p.state = 'active' and p.holder_state = 'active'
+    and ($11::text is null or p.enterprise_id = $11) and ($12::text[] is null or p.name = any ($12))
+    and k.id = $10 and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())
+    and (($3::smallint = ${REGISTERED} and coalesce($9::bigint, 0) = 0) or exists (select from identifier i where i.key = $1))
+  for share of p
+  ${ON_CONFLICT}
+  returning key, version, recorded_at
+)${feed ? FEED : ''}
+select key, version, ${msOf('recorded_at')} as "recordedAtMs", ${feed ? '(select xid from feed)' : 'null'} as xid,
+  case when version > 1 then
+    (select i.state from identifier i where i.key = $1 and i.version = written.version - 1) end as "stateBefore"
+from written`
+
+const FEED = `,
+feed as (
+  insert into change (keys, versions) select array['i:' || key], array[version] from written returning xid
+)`
+
+const WITH_FEED = statement(true)
+const WITHOUT_FEED = statement(false)
+
+/** undefined: not written, or not for this lane. */
+export async function runSingleStatement(
+  on: Queryable,
+  author: Author,
+  write: { readonly item: StatementItem; readonly feed: boolean },
+): Promise<SingleRow | undefined> {
+  const { item, feed } = write
+  if (item.candidates.length !== 1) return undefined
+  const [row] = await on.query<SingleRow>(feed ? WITH_FEED : WITHOUT_FEED, [
+    item.key,
+    item.spelling,
+    stateNumber(item),
+    item.candidates[0],
+    item.template,
+    item.body,
+    item.digest,
+    item.reason,
+    item.basedOn,
+    author.apiKeyId,
+    author.enterpriseId,
+    author.prefixes,
+  ])
+  return row
+}

@@ -1,0 +1,311 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/platform/clock.js'
+import type { Connection, Transaction } from '../../src/platform/postgres.js'
+import { appendChange } from '../../src/registry/append-change.js'
+import { type ChangeFollower, changeFollower } from '../../src/registry/change-follower.js'
+import { MAX_ROWS } from '../../src/registry/feed-poll.js'
+import { writeIdentifier } from '../../src/registry/identifiers.js'
+import { type ChangeKnowledge, changeKnowledge, type Poll } from '../../src/resolution/change-knowledge.js'
+import { feedSettled, type RegistryFixture, registration, registryFixture } from './fixture.js'
+
+let fixture: RegistryFixture
+let followers: ChangeFollower[] = []
+beforeEach(async () => {
+  fixture = await registryFixture()
+  await feedSettled(fixture.db)
+})
+afterEach(async () => {
+  await Promise.all(followers.map((follower) => follower.stop()))
+  followers = []
+  await fixture.close()
+})
+
+const HOUR_MS = 3_600_000
+
+test('the first poll gives a mark, an epoch and all there is when all of it is recent', async () => {
+  const { knowledge, polls, follower } = follow()
+  await follower.start()
+  expect(knowledge).toMatchObject({ epoch: expect.stringMatching(/^\d+-[\dA-F]{8}-\d+$/) })
+  expect(knowledge.mark).toBeGreaterThan(1)
+  expect(knowledge.isFresh()).toBe(true)
+  expect(polls[0]).toMatchObject({ floor: 0, reset: true })
+  expect(polls[0]!.rows).toHaveLength(await countRows())
+})
+
+test('the first poll looks back ten minutes, but always has the row that gives the mark', async () => {
+  const { db, registry, acme } = fixture
+  await db.query(`update change set at = at - interval '11 minutes'`)
+  const [oldest] = await db.query<{ xid: number }>('select max(xid) as xid from change')
+  const quiet = follow()
+  await quiet.follower.start()
+  expect(quiet.polls[0]!.rows).toMatchObject([{ xid: oldest!.xid }])
+  expect(quiet.knowledge.mark).toBe(oldest!.xid + 1)
+
+  const recent = await writeIdentifier(registry, acme, registration('88.118.8/recent', 'a'))
+  await feedSettled(db)
+  const busy = follow()
+  await busy.follower.start()
+  expect(busy.polls[0]).toMatchObject({ floor: oldest!.xid + 1, rows: [{ xid: Number(recent.token) }] })
+})
+
+test('a change is known soon after it is committed, at once when the follower is woken', async () => {
+  const { registry, acme } = fixture
+  const { knowledge, follower } = follow({ intervalMs: HOUR_MS })
+  await follower.start()
+  const before = knowledge.mark
+  const receipt = await writeIdentifier(registry, acme, registration('88.118.8/woken', 'a'))
+  expect(knowledge.covers(Number(receipt.token))).toBe(false)
+  follower.wake()
+  await until(() => knowledge.covers(Number(receipt.token)))
+  expect(knowledge.isValid('i:88.118.8/woken', 0, before)).toBe(false)
+  expect(knowledge.isValid('i:88.118.8/woken', 1, before)).toBe(true)
+})
+
+test('many calls to wake share one poll', async () => {
+  const { polls, follower } = follow({ intervalMs: HOUR_MS })
+  await follower.start()
+  for (let call = 0; call < 100; call += 1) follower.wake()
+  await until(() => polls.length === 2)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(polls).toHaveLength(2)
+})
+
+test('of transactions that commit in the opposite order of their ids, none is lost and each is new once', async () => {
+  const { knowledge, follower } = follow({ intervalMs: 5 })
+  await follower.start()
+  const heard: string[] = []
+  knowledge.onChange((key) => heard.push(key))
+
+  const slow = heldTransaction('i:slow')
+  await slow.begun
+  for (const name of ['i:quick-1', 'i:quick-2']) await appendOwn(name)
+  await until(() => heard.length === 2)
+  expect(knowledge.mark).toBeLessThanOrEqual(slow.xid())
+  await slow.commit()
+  await until(() => heard.length === 3)
+  await feedSettled(fixture.db)
+  await until(() => knowledge.mark > slow.xid())
+  expect(heard).toEqual(['i:quick-1', 'i:quick-2', 'i:slow'])
+})
+
+test('a transaction that is rolled back is never heard of', async () => {
+  const { knowledge, follower } = follow({ intervalMs: 5 })
+  await follower.start()
+  const heard: string[] = []
+  knowledge.onChange((key) => heard.push(key))
+  const doomed = fixture.db.transaction(async (tx) => {
+    await appendChange(tx, [{ key: 'i:doomed', version: 1 }])
+    throw new Error('changed its mind')
+  })
+  await expect(doomed).rejects.toThrow()
+  await appendOwn('i:after')
+  await until(() => heard.length > 0)
+  expect(heard).toEqual(['i:after'])
+})
+
+test('a mark before the pruning horizon starts anew, and so does a feed of another database', async () => {
+  const { knowledge, polls, follower } = follow({ intervalMs: 5 })
+  await follower.start()
+  let resets = 0
+  knowledge.onReset(() => {
+    resets += 1
+  })
+  await appendOwn('i:kept')
+  await feedSettled(fixture.db)
+  await until(() => knowledge.isUnchanged('i:other', knowledge.mark))
+  const [newest] = await fixture.db.query<{ xid: number }>('select max(xid) as xid from change')
+  await until(() => knowledge.mark > newest!.xid)
+  await follower.stop()
+
+  // Meanwhile all that it had yet to read is pruned.
+  await appendOwn('i:missed')
+  await appendOwn('i:missed-too')
+  await feedSettled(fixture.db)
+  await fixture.db.query('update change_horizon set xid = (select max(xid) from change)')
+  await fixture.db.query('delete from change where xid < (select xid from change_horizon)')
+  await follower.start()
+  await until(() => resets === 1)
+  expect(polls.at(-1)).toMatchObject({ reset: true, rows: [{ keys: ['i:missed-too'] }] })
+
+  const other = await registryFixture()
+  try {
+    const moved = follow({ knowledge, connect: () => other.db.connect() })
+    await follower.stop()
+    await moved.follower.start()
+    expect(resets).toBe(2)
+    await moved.follower.stop()
+  } finally {
+    await other.close()
+  }
+})
+
+test('more rows than one poll takes are not read one by one: the follower starts anew with the newest', async () => {
+  const { knowledge, polls, follower } = follow({ intervalMs: HOUR_MS })
+  await follower.start()
+  const mark = knowledge.mark
+  await fixture.db.query(
+    `insert into change (xid, keys, versions) select $1::bigint - n, '{i:x}', '{1}' from generate_series(0, $2::int) n`,
+    [mark + MAX_ROWS + 5, MAX_ROWS + 4],
+  )
+  follower.wake()
+  await until(() => polls.length === 2)
+  expect(polls[1]).toMatchObject({ reset: true, floor: mark + 6 })
+  expect(polls[1]!.rows).toHaveLength(MAX_ROWS)
+})
+
+test('a lost connection is replaced, and what was committed meanwhile is caught up with', async () => {
+  const connections: Connection[] = []
+  const { knowledge, follower, log } = follow({
+    intervalMs: 5,
+    connect: async () => {
+      const connection = await fixture.db.connect()
+      connections.push(connection)
+      return connection
+    },
+  })
+  await follower.start()
+  await fixture.db.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_control_system%'`,
+  )
+  const receipt = await writeIdentifier(fixture.registry, fixture.acme, registration('88.118.8/meanwhile', 'a'))
+  await until(() => knowledge.covers(Number(receipt.token)))
+  expect(connections.length).toBeGreaterThan(1)
+  expect(log.length).toBeLessThanOrEqual(2)
+})
+
+test('a database that cannot be reached is tried again with growing pauses; start does not wait for it', async () => {
+  let attempts = 0
+  let down = true
+  const { knowledge, follower, log } = follow({
+    intervalMs: 5,
+    connect: () => {
+      attempts += 1
+      return down ? Promise.reject(new Error('refused')) : fixture.db.connect()
+    },
+  })
+  await follower.start()
+  expect(knowledge.epoch).toBeUndefined()
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  expect(attempts).toBeLessThanOrEqual(5)
+  down = false
+  await until(() => knowledge.isFresh())
+  expect(log).toEqual([expect.stringContaining('refused'), expect.stringContaining('again')])
+})
+
+test('a poll that gets no answer is given up, and its answer is not applied when it comes late', async () => {
+  let answer!: () => void
+  const gate = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  let hang = true
+  const { knowledge, polls, follower } = follow({
+    connect: async () => {
+      const connection = await fixture.db.connect()
+      const query: Connection['query'] = async (text, parameters) => {
+        const rows = await connection.query<never>(text, parameters)
+        if (hang) await gate
+        return rows
+      }
+      return { ...connection, query }
+    },
+  })
+  const began = performance.now()
+  await follower.start()
+  expect(performance.now() - began).toBeGreaterThan(650)
+  expect(performance.now() - began).toBeLessThan(2000)
+  expect(knowledge.epoch).toBeUndefined()
+  hang = false
+  await until(() => polls.length > 0)
+  await follower.stop()
+  const applied = polls.length
+  answer()
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(polls).toHaveLength(applied)
+})
+
+test('knowledge is as old as the moment a poll was sent', async () => {
+  const delayMs = 200
+  const { knowledge, follower } = follow({
+    intervalMs: HOUR_MS,
+    connect: async () => {
+      const connection = await fixture.db.connect()
+      const query: Connection['query'] = async (text, parameters) => {
+        const rows = await connection.query<never>(text, parameters)
+        await new Promise((resolve) => setTimeout(resolve, delayMs))
+        return rows
+      }
+      return { ...connection, query }
+    },
+  })
+  await follower.start()
+  expect(knowledge.ageMs()).toBeGreaterThanOrEqual(delayMs)
+})
+
+interface Options {
+  readonly intervalMs?: number
+  readonly knowledge?: ChangeKnowledge
+  readonly connect?: () => Promise<Connection>
+}
+
+function follow(options: Options = {}) {
+  const inner = options.knowledge ?? changeKnowledge({ clock: systemClock, boundMs: 1000 })
+  const polls: Poll[] = []
+  const knowledge = Object.create(inner, {
+    apply: {
+      value: (poll: Poll, startedAtMs: number) => {
+        polls.push(poll)
+        inner.apply(poll, startedAtMs)
+      },
+    },
+  }) as ChangeKnowledge
+  const log: string[] = []
+  const follower = changeFollower({
+    connect: options.connect ?? (() => fixture.db.connect()),
+    knowledge,
+    clock: systemClock,
+    intervalMs: options.intervalMs ?? 20,
+    log: { info: (line) => log.push(line), warn: (line) => log.push(line) },
+  })
+  followers.push(follower)
+  return { knowledge, polls, follower, log }
+}
+
+function appendOwn(key: string) {
+  return fixture.db.transaction((tx) => appendChange(tx, [{ key, version: 1 }]))
+}
+
+function heldTransaction(key: string) {
+  let xid = 0
+  let release!: () => void
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let begin!: () => void
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  const done = fixture.db.transaction(async (tx: Transaction) => {
+    xid = (await appendChange(tx, [{ key, version: 1 }]))!.xid
+    begin()
+    await held
+  })
+  const commit = () => {
+    release()
+    return done
+  }
+  return { begun, commit, xid: () => xid }
+}
+
+async function countRows(): Promise<number> {
+  const [row] = await fixture.db.query<{ count: number }>('select count(*) from change')
+  return row!.count
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('it did not come to that in 5 s')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
