@@ -1,0 +1,39 @@
+/**
+ * For those who run the node. `/livez`: the process answers; restart it if not. `/readyz`: look-ups can be answered;
+ * send traffic elsewhere if not. Redis is an accelerator, so its loss never makes a node unready.
+ */
+import type { FastifyInstance } from 'fastify'
+
+/** What the node runs on and how that is doing. */
+export interface Readiness {
+  /** Whether look-ups can be answered: the feed is fresh, or stale answers may stand in. */
+  readonly ready: boolean
+  readonly parts: ReadinessParts
+}
+
+export interface ReadinessParts {
+  readonly database: { readonly kind: 'external' | 'embedded'; readonly reachable: boolean; readonly version?: string }
+  readonly redis: { readonly kind: 'external' | 'private' | 'none'; readonly up: boolean }
+  /** `ageMs` is null before the first poll. */
+  readonly feed: { readonly fresh: boolean; readonly ageMs: number | null }
+}
+
+export interface OperationsOptions {
+  readonly readiness: () => Readiness | Promise<Readiness>
+  readonly metrics: { text(): Promise<string>; readonly contentType: string }
+}
+
+export function operations(app: FastifyInstance, { readiness, metrics }: OperationsOptions): void {
+  app.get('/livez', (_request, reply) => {
+    reply.header('cache-control', 'no-store').send({ status: 'ok' })
+  })
+  app.get('/readyz', async (_request, reply) => {
+    const { ready, parts } = await readiness()
+    reply.code(ready ? 200 : 503).headers({ 'cache-control': 'no-store', ...(ready ? {} : { 'retry-after': '1' }) })
+    return { status: ready ? 'ok' : 'not-ready', ...parts }
+  })
+  app.get('/metrics', async (_request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'content-type': metrics.contentType })
+    return metrics.text()
+  })
+}

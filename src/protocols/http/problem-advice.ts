@@ -1,0 +1,131 @@
+/** What each problem means and what to do about it, in HTML text. Shown at `/problems/{code}`. */
+import type { ProblemCode } from './problem.js'
+
+export interface Advice {
+  readonly meaning: string
+  readonly action: string
+}
+
+const TRY_AGAIN = 'Try again after the seconds that <code>Retry-After</code> gives.'
+
+export const adviceOf = {
+  'identifier-malformed': {
+    meaning: 'The text follows no identifier grammar this node knows (handle, VAA, OID). Nothing was looked up.',
+    action:
+      '<code>faults</code> says why and at which position. In a path, percent-encode the identifier once, as UTF-8.',
+  },
+  'request-malformed': {
+    meaning: 'Path, query, header fields or body are not of the shape this address takes.',
+    action:
+      '<code>faults</code> names each field and what is wrong with it. <a href="/docs">/docs</a> shows the shape.',
+  },
+  'not-authenticated': {
+    meaning: 'This needs an API key, or the key that was sent is unknown, revoked or expired.',
+    action: 'Send <code>Authorization: Bearer jx_…</code>. Keys are issued by the administrator of the node.',
+  },
+  'not-permitted': {
+    meaning: 'The API key is good, but not for this: it lacks the scope, or belongs to somebody else.',
+    action: '<code>GET /v1/whoami</code> tells what the key permits. Ask the administrator for a key with that scope.',
+  },
+  'prefix-not-held': {
+    meaning: 'The identifier lies below a prefix that is allotted to another enterprise, or to nobody.',
+    action: 'Check the prefix. <code>GET /v1/whoami</code> lists the prefixes the key may write to.',
+  },
+  'prefix-suspended': {
+    meaning: 'The prefix, or the enterprise that holds it, is suspended: nothing can be written below it.',
+    action: 'Ask the administrator of the node.',
+  },
+  'prefix-not-served': {
+    meaning: 'No prefix of this identifier is in service at this node. It may well be registered elsewhere.',
+    action: 'Check the prefix for a typing error, or ask the node that is responsible for it.',
+  },
+  'identifier-absent': {
+    meaning: 'This node is responsible for the prefix, and the identifier was never registered.',
+    action: 'Check the spelling. If it should exist, its enterprise has not registered it yet.',
+  },
+  'identifier-withdrawn': {
+    meaning: 'The identifier was registered once and was withdrawn by its enterprise.',
+    action:
+      '<code>detail</code> says when and why; <code>/v1/history/</code> lists the versions, and <code>?version=</code> shows one of them.',
+  },
+  'version-absent': {
+    meaning: 'The identifier exists, but not in that version, or not yet at that time.',
+    action: '<code>/v1/history/</code> lists the versions there are.',
+  },
+  'not-found': {
+    meaning: 'There is no such page, enterprise, prefix, key, template or import.',
+    action: '<a href="/docs">/docs</a> lists the addresses of this node.',
+  },
+  'not-acceptable': {
+    meaning: 'The <code>Accept</code> header allows none of the media types this address can give.',
+    action: 'Leave the header out, or accept one of those in <code>detail</code>.',
+  },
+  'media-type-unsupported': {
+    meaning: 'The body came as a media type, or with a content coding, that this address does not take.',
+    action: 'Send <code>Content-Type: application/json</code> and no <code>Content-Encoding</code>.',
+  },
+  'too-large': {
+    meaning: 'The body, or the number of items in it, is above the bound of this address.',
+    action: 'Split it. Very many records are best imported: <code>POST /v1/imports</code>.',
+  },
+  'already-exists': {
+    meaning: 'What was to be created exists already.',
+    action: 'Use another name, or change the one that exists.',
+  },
+  'version-conflict': {
+    meaning: 'Somebody else has written at the same time.',
+    action: 'Read it again and repeat the change.',
+  },
+  'precondition-failed': {
+    meaning: 'The version named by <code>If-Match</code> or <code>If-None-Match</code> is not the one there is.',
+    action: 'Read the record again, look at what has changed, and repeat with its new <code>ETag</code>.',
+  },
+  'idempotency-key-reused': {
+    meaning: 'The <code>Idempotency-Key</code> was used before, for a request that was different.',
+    action: 'Use a new key for a new request, and the same key only to repeat the very same one.',
+  },
+  'template-unknown': {
+    meaning: 'The record names a template this node does not have.',
+    action: '<code>GET /v1/templates</code> lists them. Records of free values need none.',
+  },
+  'record-invalid': {
+    meaning: 'Attributes or values break a rule of the template or of the record model. Nothing was written.',
+    action: '<code>faults</code> names each field, what is wrong and what would be right.',
+  },
+  'import-conflict': {
+    meaning: 'The import is at another offset or in another state than the request supposes.',
+    action: 'Ask for its state with <code>GET /v1/imports/{id}</code> and go on from there.',
+  },
+  'authority-unavailable': {
+    meaning: 'Whoever knows the answer could not be asked, and nothing held here may stand for it. It is not a "no".',
+    action: TRY_AGAIN,
+  },
+  overloaded: {
+    meaning: 'The node has as much to do as it can and would rather say so than let everybody wait.',
+    action: TRY_AGAIN,
+  },
+  'storage-full': {
+    meaning: 'The database has no space left. Nothing was written; reading goes on.',
+    action: 'The operator of the node must give it more space. Then repeat the request.',
+  },
+  internal: {
+    meaning: 'A fault of this node. Nothing is wrong with the request.',
+    action: 'Report the <code>X-Request-Id</code> to the operator: the log has the cause under it.',
+  },
+  'method-not-allowed': {
+    meaning: 'The address exists, but not with this method.',
+    action: 'The <code>Allow</code> header lists the methods it takes.',
+  },
+  'request-timeout': {
+    meaning: 'Header fields or body took longer to arrive than the node waits.',
+    action: 'Send again over a better connection, or in smaller parts.',
+  },
+  'address-too-long': {
+    meaning: 'A part of the path is longer than any identifier can be.',
+    action: 'An identifier has at most 255 octets. Check for text that was pasted twice.',
+  },
+  'headers-too-large': {
+    meaning: 'Request line and header fields together are above 16 KiB.',
+    action: 'Send fewer or shorter header fields; put long lists into a body.',
+  },
+} as const satisfies Record<ProblemCode, Advice>

@@ -1,0 +1,17 @@
+/** What the REST door is given, wired in app.ts. */
+import type { Clock } from '../../platform/clock.js'
+import type { Registry } from '../../registry/registry.js'
+import type { Resolve } from '../../resolution/resolve.js'
+import type { PrincipalOf } from '../http/authenticate.js'
+import type { Scope } from './door.js'
+import type { Routes } from './readers.js'
+
+export interface RestOptions {
+  readonly resolve: Resolve
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly routes: Routes
+  readonly principalOf: PrincipalOf
+  /** Routes of this door that are kept elsewhere, such as imports: described and guarded like the others. */
+  readonly more?: readonly ((scope: Scope) => void)[]
+}

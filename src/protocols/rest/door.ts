@@ -1,0 +1,63 @@
+/**
+ * The REST door, `/v1`: one scope with its own schemas and its OpenAPI document. Plain look-ups are answered before
+ * routing; the rest of the requests pay for their comfort.
+ */
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import { type Authenticate, authenticator } from '../http/authenticate.js'
+import { docs } from './docs.js'
+import type { RestOptions } from './door-options.js'
+import { apiKeyRoutes, enterpriseRoutes } from './enterprises.js'
+import { lookupRoutes } from './lookup-routes.js'
+import { plainLookup, refuseBadEscapes } from './plain-lookup.js'
+import { prefixRoutes } from './prefixes.js'
+import { changeRoute, templateRoutes, whoamiRoute } from './reference.js'
+import { writeRoutes } from './write-routes.js'
+
+export type { RestOptions } from './door-options.js'
+
+/** What the files of this door add their routes to. */
+export interface Scope {
+  readonly app: RestScope
+  readonly door: RestOptions
+  readonly authenticate: Authenticate
+}
+
+export type RestScope = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression<RawServerDefault>,
+  RawReplyDefaultExpression<RawServerDefault>,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+export function restDoor(server: FastifyInstance, door: RestOptions): void {
+  server.answerEarly(plainLookup(door.resolve, door.clock))
+  server.answerEarly(refuseBadEscapes)
+  server.register(async (plain) => {
+    await docs(plain)
+    const app = plain.withTypeProvider<TypeBoxTypeProvider>()
+    app.setValidatorCompiler(TypeBoxValidatorCompiler)
+    // Schemas describe what is answered; they neither filter nor reorder it.
+    app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+    const scope = { app, door, authenticate: authenticator(door.principalOf) }
+    for (const routes of [
+      lookupRoutes,
+      writeRoutes,
+      templateRoutes,
+      whoamiRoute,
+      changeRoute,
+      enterpriseRoutes,
+      apiKeyRoutes,
+      prefixRoutes,
+      ...(door.more ?? []),
+    ])
+      routes(scope)
+  })
+}

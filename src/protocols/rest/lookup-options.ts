@@ -1,0 +1,104 @@
+/** What the query of a look-up may ask for. Unknown or repeated parameters are refused: a typing error must not pass. */
+import { type Fault, NodeError } from '../../platform/errors.js'
+import type { Selection } from '../../record/select.js'
+
+export interface LookupOptions {
+  readonly selection: Selection
+  /** Every value in `values`, attributes included. */
+  readonly allValues: boolean
+  /** A version by number, or the one that was current at a time (milliseconds since the epoch). */
+  readonly past: { readonly version: number } | { readonly atMs: number } | undefined
+  readonly explain: boolean
+  readonly authoritative: boolean
+  readonly minVersion: number | undefined
+}
+
+const MAX_REPEATS = 100
+const MAX_INDEX = 4_294_967_295
+const DIGITS = /^\d{1,15}$/
+const TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i
+const REPEATABLE: ReadonlySet<string> = new Set(['index', 'type', 'attribute'])
+const SINGLE: ReadonlySet<string> = new Set(['values', 'version', 'at', 'explain', 'authoritative', 'minVersion'])
+
+/** Of a query without its "?". @throws NodeError `request-malformed` with every fault */
+export function readLookupOptions(query: string): LookupOptions {
+  const parameters = new URLSearchParams(query)
+  const faults: Fault[] = []
+  checkNames(parameters, faults)
+
+  const versionNumber = wholeNumber(parameters, 'version', faults)
+  const atMs = time(parameters, faults)
+  if (versionNumber !== undefined && atMs !== undefined)
+    faults.push({ field: 'at', reason: 'give version or at, not both' })
+  const options: LookupOptions = {
+    selection: {
+      indexes: parameters.getAll('index').map((text) => indexOf(text, faults)),
+      types: parameters.getAll('type'),
+      attributes: parameters.getAll('attribute'),
+    },
+    allValues: flag(parameters, 'values', { when: 'all', faults }),
+    past: versionNumber !== undefined ? { version: versionNumber } : atMs !== undefined ? { atMs } : undefined,
+    explain: flag(parameters, 'explain', { when: '1', faults }),
+    authoritative: flag(parameters, 'authoritative', { when: '1', faults }),
+    minVersion: wholeNumber(parameters, 'minVersion', faults),
+  }
+  if (faults.length > 0) throw malformedQuery(faults)
+  return options
+}
+
+/** True when nothing narrows or widens what is shown. */
+export function selectsNothing({ selection, allValues }: LookupOptions): boolean {
+  const { indexes, types, attributes } = selection
+  return !allValues && indexes.length === 0 && types.length === 0 && attributes.length === 0
+}
+
+export function malformedQuery(faults: readonly Fault[]): NodeError {
+  const said = faults.map(({ field, reason }) => `${field}: ${reason}`).join('; ')
+  return new NodeError('request-malformed', `The query cannot be taken: ${said}.`, { faults })
+}
+
+function checkNames(parameters: URLSearchParams, faults: Fault[]): void {
+  for (const name of new Set(parameters.keys())) {
+    const count = parameters.getAll(name).length
+    if (REPEATABLE.has(name)) {
+      if (count > MAX_REPEATS) faults.push({ field: name, reason: `at most ${MAX_REPEATS} of them` })
+    } else if (!SINGLE.has(name)) {
+      faults.push({
+        field: name.slice(0, 64),
+        reason: `unknown; known are ${[...REPEATABLE, ...SINGLE].join(', ')}`,
+      })
+    } else if (count > 1) faults.push({ field: name, reason: 'may stand once' })
+  }
+}
+
+function wholeNumber(parameters: URLSearchParams, name: string, faults: Fault[]): number | undefined {
+  const text = parameters.get(name)
+  if (text === null) return undefined
+  if (!DIGITS.test(text) || Number(text) < 1) faults.push({ field: name, reason: 'must be a whole number from 1' })
+  return Number(text)
+}
+
+function indexOf(text: string, faults: Fault[]): number {
+  if (!DIGITS.test(text) || Number(text) > MAX_INDEX)
+    faults.push({ field: 'index', reason: `must be a whole number up to ${MAX_INDEX}` })
+  return Number(text)
+}
+
+function time(parameters: URLSearchParams, faults: Fault[]): number | undefined {
+  const text = parameters.get('at')
+  if (text === null) return undefined
+  // In a query "+" means a space: give back the offset it was written for.
+  const atMs = TIME.test(text.replace(' ', '+')) ? Date.parse(text.replace(' ', '+')) : Number.NaN
+  if (Number.isNaN(atMs)) faults.push({ field: 'at', reason: 'must be a time such as 2026-01-31T12:00:00Z, or a date' })
+  return atMs
+}
+
+function flag(
+  parameters: URLSearchParams,
+  name: string,
+  { when, faults }: { readonly when: string; readonly faults: Fault[] },
+): boolean {
+  const text = parameters.get(name)
+  if (text !== null && text !== when) faults.push({ field: name, reason: `can only be ${name}=${when}` })
+  return text === when
+}

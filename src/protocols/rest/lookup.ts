@@ -1,0 +1,95 @@
+/**
+ * GET and HEAD /v1/identifiers/{identifier}: every look-up that is not plain (plain-lookup.ts answers those before
+ * routing): with an API key, a selection, a version, a time, a write token, another media type, or explained.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Identifier } from '../../identifier/identifier.js'
+import { NodeError } from '../../platform/errors.js'
+import type { Answer, Found } from '../../record/answer.js'
+import { findVersion } from '../../registry/history.js'
+import type { Query } from '../../resolution/resolve.js'
+import type { Principal } from '../../security/principal.js'
+import { chooseMediaType } from '../http/accept.js'
+import type { Authenticate } from '../http/authenticate.js'
+import { isNotModified } from '../http/conditional.js'
+import { encodeRecordMessage } from '../protobuf/messages.js'
+import { headersOfAnswer } from './answer-headers.js'
+import type { RestOptions } from './door-options.js'
+import { explain } from './explain.js'
+import { identifierInPath } from './identifier-path.js'
+import { type LookupOptions, readLookupOptions } from './lookup-options.js'
+import { readerOf } from './readers.js'
+import { recordJson } from './record-json.js'
+import { refusalOf, requireFound } from './refusals.js'
+import { MEDIA_TYPES, shownParts, tagOf, type Viewing } from './representation.js'
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
+
+export function lookup(door: RestOptions, authenticate: Authenticate): Handler {
+  return async (request, reply) => {
+    const principal = await authenticate(request)
+    const url = request.raw.url!
+    const identifier = identifierInPath(url, '/v1/identifiers/')
+    const options = readLookupOptions(url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
+    const media = chooseMediaType(request.headers.accept, MEDIA_TYPES)
+    const query = queryOf(identifier, options, request.headers['jiexi-token'])
+    if (options.explain) return reply.header('cache-control', 'no-store').send(await explain(door, query, principal))
+
+    const answer = options.past === undefined ? await door.resolve(query) : await pastAnswer(door, identifier, options)
+    // Set before a refusal is thrown: a "not found" tells its age and source too.
+    reply.headers(headersOfAnswer(answer, door.clock.nowMs()))
+    if (options.past !== undefined) reply.header('cache-status', 'jiexi; fwd=bypass; detail=registry')
+    const found = requireFound(answer)
+    return show(reply, found, { reader: await readerFor(door, principal, found), media, options })
+  }
+}
+
+export async function readerFor(door: RestOptions, principal: Principal, { prefix }: Answer) {
+  return principal.kind === 'anonymous' ? 'public' : readerOf(principal, prefix, await door.routes())
+}
+
+function show(reply: FastifyReply, found: Found, viewing: Viewing): FastifyReply {
+  const { headers, id } = reply.request
+  const tag = tagOf(found.version, viewing)
+  reply.header('etag', tag)
+  if (headers.authorization !== undefined)
+    reply.headers({ 'cache-control': 'private, no-cache', vary: 'Accept, Authorization' })
+  if (headers['x-request-id'] !== undefined) reply.header('x-request-id', id)
+  if (isNotModified(headers['if-none-match'], tag)) return reply.code(304).send()
+
+  const shown = shownParts(found.record, viewing)
+  reply.header('content-type', viewing.media)
+  // As octets: fastify would add a charset to a JSON string.
+  return reply.send(
+    viewing.media === 'application/json'
+      ? Buffer.from(JSON.stringify(recordJson(found.record, shown)))
+      : Buffer.from(encodeRecordMessage({ record: found.record, ...shown })),
+  )
+}
+
+function queryOf(identifier: Identifier, options: LookupOptions, token: string | string[] | undefined): Query {
+  const { authoritative, minVersion } = options
+  return {
+    identifier,
+    ...(authoritative ? { authoritative } : {}),
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(token === undefined ? {} : { token: parseToken(token) }),
+  }
+}
+
+function parseToken(token: string | string[]): number {
+  if (typeof token === 'string' && /^\d{1,15}$/.test(token)) return Number(token)
+  const reason = 'must be the token of a receipt: a decimal number'
+  throw new NodeError('request-malformed', `Jiexi-Token ${reason}.`, { faults: [{ field: 'Jiexi-Token', reason }] })
+}
+
+/** @throws NodeError `identifier-absent` when it was never registered, `version-absent` when that version never was */
+async function pastAnswer(door: RestOptions, identifier: Identifier, { past }: LookupOptions): Promise<Answer> {
+  // Asked first, because the prefix may be suspended, and its past with it.
+  const current = await door.resolve({ identifier })
+  if (current.kind === 'absent' || current.kind === 'referral') throw refusalOf(current)
+  const answer = await findVersion(door.registry.db, identifier.key, past!)
+  if (answer !== undefined) return answer
+  const which = 'version' in past! ? `version ${past.version}` : `version at ${new Date(past!.atMs).toISOString()}`
+  throw new NodeError('version-absent', `${identifier.spelling} has no ${which}; its newest is ${current.version}.`)
+}

@@ -1,0 +1,95 @@
+/**
+ * POST /v1/resolve: up to 1,000 identifiers of any schemes, answered in order, each with its own status.
+ *
+ * Answers from memory come at once and as ready JSON, so most of a batch is joining strings; only what has to be asked
+ * for below is awaited, a bounded number at a time so that one batch cannot fill the queue of everybody.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { parseIdentifier } from '../../identifier/parse.js'
+import type { Answer } from '../../record/answer.js'
+import type { Reader } from '../../record/select.js'
+import type { RouteTable } from '../../resolution/authorities.js'
+import type { Principal } from '../../security/principal.js'
+import { chooseMediaType } from '../http/accept.js'
+import type { Authenticate } from '../http/authenticate.js'
+import type { RestOptions } from './door-options.js'
+import { identifierError } from './identifier-path.js'
+import { readerOf } from './readers.js'
+import { readIdentifiers } from './resolve-input.js'
+import { joinJson, joinLines, jsonResult, type Result } from './resolve-json.js'
+import { protobufResults } from './resolve-protobuf.js'
+
+const MEDIA_TYPES = ['application/json', 'application/x-ndjson', 'application/x-protobuf'] as const
+const LINE_MEDIA_TYPES = ['application/x-ndjson', 'application/json', 'application/x-protobuf'] as const
+const BYTE_MEDIA_TYPES = ['application/x-protobuf', 'application/json', 'application/x-ndjson'] as const
+
+/** Look-ups of one batch that wait for Redis or the registry at the same time. */
+const MAX_WAITING = 256
+
+export function resolveBatch(door: RestOptions, authenticate: Authenticate) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const principal = await authenticate(request)
+    const media = chooseMediaType(request.headers.accept, offersFor(request.body))
+    const identifiers = readIdentifiers(request.body)
+    const routes = principal.kind === 'anonymous' ? undefined : await door.routes()
+    const readerFor = (answer: Answer): Reader => readerIn(routes, principal, answer)
+
+    reply.headers({ 'content-type': media, 'cache-control': 'no-store', vary: 'Accept' })
+    if (media === 'application/x-protobuf') {
+      const results = await resolveAll(door, identifiers, (result) => result)
+      return reply.send(protobufResults(results, readerFor))
+    }
+    const nowMs = door.clock.nowMs()
+    const results = await resolveAll(door, identifiers, (result) => jsonResult(result, { readerFor, nowMs }))
+    return reply.send(media === 'application/json' ? joinJson(results) : joinLines(results))
+  }
+}
+
+function offersFor(body: unknown): readonly (typeof MEDIA_TYPES)[number][] {
+  if (Buffer.isBuffer(body)) return BYTE_MEDIA_TYPES
+  return typeof body === 'string' ? LINE_MEDIA_TYPES : MEDIA_TYPES
+}
+
+function readerIn(routes: RouteTable | undefined, principal: Principal, { prefix }: Answer): Reader {
+  return routes === undefined ? 'public' : readerOf(principal, prefix, routes)
+}
+
+/** In the order asked for. */
+async function resolveAll<Encoded>(
+  door: RestOptions,
+  identifiers: readonly string[],
+  encode: (result: Result) => Encoded,
+): Promise<readonly Encoded[]> {
+  const results = new Array<Encoded>(identifiers.length)
+  let waiting: Promise<void>[] = []
+  for (const [at, identifier] of identifiers.entries()) {
+    const answer = resolveOne(door, identifier)
+    if (!(answer instanceof Promise)) {
+      results[at] = encode({ identifier, outcome: answer })
+      continue
+    }
+    waiting.push(
+      answer.then((outcome) => {
+        results[at] = encode({ identifier, outcome })
+      }),
+    )
+    if (waiting.length === MAX_WAITING) {
+      await Promise.all(waiting)
+      waiting = []
+    }
+  }
+  await Promise.all(waiting)
+  return results
+}
+
+/** An error is an outcome of its item, not of the batch. */
+function resolveOne(door: RestOptions, text: string): Result['outcome'] | Promise<Result['outcome']> {
+  const parsed = parseIdentifier(text)
+  if (!parsed.ok) return { error: identifierError(parsed) }
+  try {
+    const answer = door.resolve({ identifier: parsed.value })
+    return answer instanceof Promise ? answer.catch((error: unknown) => ({ error })) : answer
+  } catch (error) {
+    return { error }
+  }
+}

@@ -1,0 +1,79 @@
+/** Results of a batch look-up as JSON: octet strings (latin1 characters that are octets), joined without encoding again. */
+import type { Answer } from '../../record/answer.js'
+import { EVERYTHING, type Reader } from '../../record/select.js'
+import { problemOfItem, statusOf } from '../http/problem.js'
+import { octetString, readyBytesOf } from './ready-bytes.js'
+import { recordJson } from './record-json.js'
+import { refusalOf } from './refusals.js'
+import { shownParts } from './representation.js'
+
+export interface Result {
+  /** As asked. */
+  readonly identifier: string
+  readonly outcome: Answer | { readonly error: unknown }
+}
+
+export interface Encoding {
+  readonly readerFor: (answer: Answer) => Reader
+  readonly nowMs: number
+}
+
+/** One result as an object. */
+export function jsonResult({ identifier, outcome }: Result, encoding: Encoding): string {
+  const asked = octetString(JSON.stringify(identifier))
+  if ('error' in outcome) return refused(asked, outcome.error)
+  if (outcome.kind !== 'found') return refused(asked, refusalOf(outcome), staleMember(outcome))
+  const record =
+    encoding.readerFor(outcome) === 'public'
+      ? readyBytesOf(outcome, encoding.nowMs).body
+      : octetString(
+          JSON.stringify(
+            recordJson(
+              outcome.record,
+              shownParts(outcome.record, {
+                reader: 'owner',
+                media: 'application/json',
+                options: { selection: EVERYTHING, allValues: false },
+              }),
+            ),
+          ),
+        )
+  return `{"identifier":${asked},"status":200${staleMember(outcome)},"record":${record}}`
+}
+
+export function joinJson(results: readonly string[]): Buffer {
+  return joined(results, { open: '{"results":[', between: ',', close: ']}' })
+}
+
+export function joinLines(results: readonly string[]): Buffer {
+  return joined(results, { open: '', between: '\n', close: results.length === 0 ? '' : '\n' })
+}
+
+/** Each piece is written where it belongs: joining strings first would copy all of it twice, at half the speed. */
+function joined(
+  results: readonly string[],
+  { open, between, close }: { readonly open: string; readonly between: string; readonly close: string },
+): Buffer {
+  let length = open.length + close.length + between.length * Math.max(0, results.length - 1)
+  for (const result of results) length += result.length
+  const octets = Buffer.allocUnsafe(length)
+  let at = octets.write(open, 0, 'latin1')
+  for (const [place, result] of results.entries()) {
+    if (place > 0) at += octets.write(between, at, 'latin1')
+    at += octets.write(result, at, 'latin1')
+  }
+  octets.write(close, at, 'latin1')
+  return octets
+}
+
+function refused(asked: string, error: unknown, stale = ''): string {
+  const problem = problemOfItem(error)
+  return `{"identifier":${asked},"status":${statusOf[problem.code]}${stale},"problem":${octetString(JSON.stringify(problem))}}`
+}
+
+/** A batch has no header per answer: what is stale says so itself. */
+function staleMember({ stale }: Answer): string {
+  return stale === undefined
+    ? ''
+    : `,"stale":{"reason":"${stale.reason}","asOf":"${new Date(stale.asOfMs).toISOString()}"}`
+}
