@@ -1,0 +1,56 @@
+/** Starts a node from the environment, says where it is and what to try, and stops it on a signal. */
+import { type RunningNode, startNode } from './app.js'
+import { SAMPLE_PART, SAMPLE_PRODUCT } from './demo/samples.js'
+import { systemClock } from './platform/clock.js'
+import { type Config, describeConfig, processEnvironment, readConfig } from './platform/config.js'
+import { messageOf } from './platform/errors.js'
+import { lifecycle, stopOnSignals } from './platform/lifecycle.js'
+import { logger } from './platform/logger.js'
+
+const startedAtMs = performance.now()
+
+try {
+  await main(readConfig(processEnvironment()))
+} catch (error) {
+  process.stderr.write(`jiexi: ${messageOf(error)}\n`)
+  process.exitCode = 1
+}
+
+async function main(config: Config): Promise<void> {
+  const log = logger({ level: config.logLevel, clock: systemClock, fields: { node: config.nodeName } })
+  const life = lifecycle(log)
+  stopOnSignals(life, log)
+  log.debug('Settings', describeConfig(config))
+  const node = await startNode(config, log, life)
+  process.stdout.write(banner(node, config))
+}
+
+function banner(node: RunningNode, config: Config): string {
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
+  const { kind, version } = node.database
+  const redis = {
+    external: 'Redis as configured',
+    private: 'a private redis-server',
+    none: 'no Redis: memory cache alone',
+  }
+  const remote = node.url === 'http://127.0.0.1:8080' ? '' : ` --node ${node.url}`
+  return [
+    '',
+    `Jiexi is ready after ${seconds} s`,
+    `  page      ${node.url}/`,
+    `  API       ${node.url}/v1, described at ${node.url}/docs`,
+    `  health    ${node.url}/readyz, metrics at ${node.url}/metrics`,
+    `  database  PostgreSQL ${version}, ${kind === 'embedded' ? `embedded in ${config.dataFolder}` : 'as configured'}`,
+    `  cache     ${redis[node.redis]}`,
+    ...(node.demo?.loaded ? [`  catalogue ${node.demo.products} products and ${node.demo.parts} parts to try`] : []),
+    ...(node.newAdminKey ? ['', `  Administrator's key, shown only now: ${node.newAdminKey}`] : []),
+    '',
+    'Try it in another terminal, from this folder:',
+    ...(config.demo
+      ? [`  npx jiexi resolve ${SAMPLE_PRODUCT}${remote}`, `  npx jiexi resolve ${SAMPLE_PART} --explain${remote}`]
+      : [`  npx jiexi status${remote}`]),
+    `  npx jiexi quickstart --api-key ${node.newAdminKey ?? "<administrator's key>"}${remote}`,
+    '',
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,115 @@
+/** What look-ups give while Postgres or Redis is away, on real servers behind proxies that can be cut. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { testDatabase } from '../support/database.js'
+import { get, makeEnterprise, put, type TestNode, testNode } from '../support/node.js'
+import { testRedis } from '../support/redis.js'
+import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js'
+
+const closers: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+test.each(['cut', 'hang'] as const)(
+  'with Postgres gone (%s), known answers are stale and marked, others 503, never 404',
+  async (fault) => {
+    const { node, postgres, enterprise } = await setUp()
+    await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
+    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'))
+
+    postgres[fault]()
+    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+    const stale = await get(node, '88.118.5/known')
+    expect(stale.status).toBe(200)
+    expect(stale.headers.get('jiexi-stale')).toMatch(/^authority-unavailable; asof=\d{4}-/)
+    expect(await stale.json()).toMatchObject({ version: 1, attributes: { name: 'Known' } })
+
+    const startedAtMs = performance.now()
+    const unknown = await get(node, '88.118.5/unknown')
+    expect(unknown.status).toBe(503)
+    expect(performance.now() - startedAtMs).toBeLessThan(5_000)
+    expect(unknown.headers.get('retry-after')).toBeTruthy()
+    expect(await unknown.json()).toMatchObject({ code: 'authority-unavailable' })
+    expect((await put(node, enterprise.apiKey, { identifier: '88.118.5/new', name: 'New' })).status).toBe(503)
+
+    postgres.restore()
+    await vi.waitUntil(async () => (await get(node, '88.118.5/unknown')).status === 404, { timeout: 10_000 })
+    await vi.waitUntil(async () => !(await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+  },
+)
+
+test('an answer that only Redis has is given stale while Postgres is away', async () => {
+  const { node, postgres, redis, enterprise } = await setUp({ withRedis: true })
+  await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
+  const second = await sibling(node, redis!)
+  await get(node, '88.118.5/known')
+  await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'))
+
+  postgres.cut()
+  await vi.waitUntil(async () => (await get(second, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+  const stale = await get(second, '88.118.5/known')
+  expect(stale.status).toBe(200)
+  expect(await stale.json()).toMatchObject({ attributes: { name: 'Known' } })
+})
+
+test.each(['cut', 'hang'] as const)('with Redis gone (%s) every answer stays right', async (fault) => {
+  const { node, redis, enterprise } = await setUp({ withRedis: true })
+  await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
+  redis![fault]()
+  for (let n = 0; n < 20; n += 1) {
+    expect((await get(node, '88.118.5/known')).status).toBe(200)
+    expect((await get(node, `88.118.5/unknown-${n}`)).status).toBe(404)
+  }
+  expect((await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Changed' })).status).toBe(200)
+  expect(await (await get(node, '88.118.5/known')).json()).toMatchObject({ attributes: { name: 'Changed' } })
+  expect((await fetch(`${node.url}/readyz`)).status).toBe(200)
+})
+
+async function setUp({ withRedis = false } = {}) {
+  const database = await testDatabase({ migrated: false })
+  closers.push(() => database.close())
+  const direct = new URL(database.url)
+  const postgres = await tcpProxy({ host: direct.hostname, port: Number(direct.port) })
+  closers.push(() => postgres.close())
+  direct.port = String(postgres.port)
+
+  const redis = withRedis ? await redisBehindProxy() : undefined
+  const node = await testNode({
+    environment: {
+      DATABASE_URL: direct.href,
+      REDIS_URL: redis ? `redis://127.0.0.1:${redis.port}` : 'none',
+      JIEXI_DEMO: 'false',
+    },
+  })
+  closers.push(() => node.close())
+  if (redis) await untilRedisIsUp(node)
+  const enterprise = await makeEnterprise(node, { id: 'pumps', prefix: '88.118.5' })
+  return { node, postgres, redis, enterprise }
+}
+
+async function sibling(node: TestNode, redis: TcpProxy): Promise<TestNode> {
+  const second = await testNode({
+    environment: {
+      DATABASE_URL: node.databaseUrl,
+      REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+      JIEXI_DEMO: 'false',
+    },
+  })
+  closers.push(() => second.close())
+  await untilRedisIsUp(second)
+  return second
+}
+
+async function untilRedisIsUp(node: TestNode): Promise<void> {
+  const isUp = async () => ((await (await fetch(`${node.url}/readyz`)).json()) as { redis: { up: boolean } }).redis.up
+  await vi.waitUntil(isUp, { timeout: 5_000 })
+}
+
+async function redisBehindProxy(): Promise<TcpProxy> {
+  const server = await testRedis()
+  closers.push(() => server.stop())
+  const proxy = await tcpProxy({ path: server.url.replace('unix://', '') })
+  closers.push(() => proxy.close())
+  return proxy
+}
