@@ -124,6 +124,7 @@ function coreOf(parts: Pick<Core, 'config' | 'log' | 'database' | 'redis'>): Cor
     feedAgeMs: knowledge.ageMs(),
     feedIsFresh: knowledge.isFresh(),
     memory: memory.usage(),
+    backing: { database: parts.database.kind, redis: redis.kind },
     ...(redis.client ? { redisIsUp: redis.client.isUp() } : {}),
   }))
   return { ...parts, knowledge, memory, metrics }

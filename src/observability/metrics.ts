@@ -11,6 +11,8 @@ export interface Readings {
   readonly feedAgeMs: number
   readonly feedIsFresh: boolean
   readonly memory: { readonly entries: number; readonly bytes: number; readonly capacityBytes: number }
+  /** What the node runs on, as its readiness says it. */
+  readonly backing: { readonly database: string; readonly redis: string }
   /** undefined: no Redis is configured. */
   readonly redisIsUp?: boolean
 }
@@ -107,6 +109,12 @@ function lookupDurations(registry: Registry, lookups: LookupMeter): void {
 }
 
 function readingMetrics(registry: Registry, read: () => Readings): void {
+  gauge(registry, {
+    name: 'jiexi_backing_info',
+    help: 'Always 1; the labels say which Postgres and which Redis the node runs on.',
+    labels: ['database', 'redis'],
+    collect: (set) => set(read().backing, 1),
+  })
   const single = (name: string, help: string, value: (readings: Readings) => number | undefined) =>
     gauge(registry, {
       name,

@@ -11,6 +11,7 @@ const READINGS: Readings = {
   feedAgeMs: 12,
   feedIsFresh: true,
   memory: { entries: 3, bytes: 900, capacityBytes: 1_000 },
+  backing: { database: 'embedded', redis: 'none' },
 }
 const HIT: Answer = { kind: 'absent', key: 'a/b', prefix: 'a', version: 0, tier: 'memory', stamp: 1 }
 
@@ -28,6 +29,11 @@ test('look-ups are counted by tier and kind and timed, without a hop when the an
   expect(text).toContain('jiexi_stale_served_total{tier="memory"} 1')
   expect(numberOf(text, 'jiexi_lookup_duration_seconds{tier="registry",quantile="0.99"}')).toBeCloseTo(0.04, 3)
   expect(numberOf(text, 'jiexi_lookup_seconds_total{tier="registry"}')).toBeCloseTo(0.04, 6)
+})
+
+test('which Postgres and which Redis it runs on is told', async () => {
+  const { metrics } = setUp()
+  expect(await metrics.text()).toContain('jiexi_backing_info{database="embedded",redis="none"} 1')
 })
 
 test('what nobody could answer is counted by its code, thrown or rejected', async () => {
