@@ -16,6 +16,7 @@ import { type Lifecycle, lifecycle } from './platform/lifecycle.js'
 import type { Logger } from './platform/logger.js'
 import { migrate } from './platform/migrate.js'
 import { consoleDoor } from './protocols/console/door.js'
+import { accessLog } from './protocols/http/access-log.js'
 import { operations, type Readiness } from './protocols/http/operations.js'
 import { problemPages } from './protocols/http/problem-pages.js'
 import { httpServer } from './protocols/http/server.js'
@@ -167,6 +168,7 @@ function doorsOf(
   const app = httpServer({
     trustProxy: config.trustProxy,
     observe: metrics.httpAnswered,
+    onArrival: accessLog({ log, sample: config.logSample }),
     onFailure: ({ error, ...request }) => log.error('A request failed.', { ...request, err: error }),
   })
   const principalOf = rememberedPrincipals({ find: (apiKey) => findPrincipal(parts.registry.db, apiKey), knowledge })

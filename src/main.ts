@@ -1,11 +1,15 @@
 /** Starts a node from the environment, says where it is and what to try, and stops it on a signal. */
 import { type RunningNode, startNode } from './app.js'
+import { MACHINE_BUILDER } from './demo/catalogue.js'
 import { SAMPLE_PART, SAMPLE_PRODUCT } from './demo/samples.js'
 import { systemClock } from './platform/clock.js'
 import { type Config, describeConfig, processEnvironment, readConfig } from './platform/config.js'
 import { messageOf } from './platform/errors.js'
 import { lifecycle, stopOnSignals } from './platform/lifecycle.js'
 import { logger } from './platform/logger.js'
+
+/** What the command asks when it is told nothing else. */
+const DEFAULT_NODE = 'http://127.0.0.1:8080'
 
 const startedAtMs = performance.now()
 
@@ -33,7 +37,6 @@ function banner(node: RunningNode, config: Config): string {
     private: 'a private redis-server',
     none: 'no Redis: memory cache alone',
   }
-  const remote = node.url === 'http://127.0.0.1:8080' ? '' : ` --node ${node.url}`
   return [
     '',
     `Jiexi is ready after ${seconds} s`,
@@ -46,11 +49,20 @@ function banner(node: RunningNode, config: Config): string {
     ...(node.newAdminKey ? ['', `  Administrator's key, shown only now: ${node.newAdminKey}`] : []),
     '',
     'Try it in another terminal, from this folder:',
-    ...(config.demo
-      ? [`  npx jiexi resolve ${SAMPLE_PRODUCT}${remote}`, `  npx jiexi resolve ${SAMPLE_PART} --explain${remote}`]
-      : [`  npx jiexi status${remote}`]),
-    `  npx jiexi quickstart --api-key ${node.newAdminKey ?? "<administrator's key>"}${remote}`,
+    ...commandsToPaste(node, config).map((command) => `  ${command}`),
     '',
     '',
   ].join('\n')
+}
+
+/** Look up a product, look up a part, make a key and register something of one's own. */
+function commandsToPaste(node: RunningNode, config: Config): string[] {
+  const jiexi = node.url === DEFAULT_NODE ? 'npx jiexi' : `npx jiexi --node ${node.url}`
+  if (!config.demo) return [`${jiexi} status`]
+  const administrator = `--api-key ${node.newAdminKey ?? "<administrator's key>"}`
+  return [
+    `${jiexi} resolve ${SAMPLE_PRODUCT}`,
+    `${jiexi} resolve ${SAMPLE_PART} --explain`,
+    `export JIEXI_API_KEY=$(${jiexi} keys create --enterprise ${MACHINE_BUILDER.id} ${administrator}) && ${jiexi} register ${MACHINE_BUILDER.prefix}/MY-1 --template part --set partNumber=MY-1 --set name="My first part"`,
+  ]
 }

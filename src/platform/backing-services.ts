@@ -64,7 +64,9 @@ export async function openConfiguredRedis({ config, life, log }: Opening): Promi
 
 function connect(url: string, { life, log }: Omit<Opening, 'config'>): Promise<RedisClient> {
   const onChange = (isUp: boolean, reason: string) =>
-    isUp ? log.info('Redis is there.') : log.warn(`Redis is away, look-ups are slower for it: ${reason}`)
+    isUp
+      ? log.info('Redis is there.')
+      : life.isStopping || log.warn(`Redis is away, look-ups are slower for it: ${reason}`)
   return life.start('Redis connection', () => openRedis(url, { onChange }), { stop: (it) => it.close() })
 }
 

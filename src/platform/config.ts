@@ -8,7 +8,7 @@ export { type Config, LOG_LEVELS, type LogLevel, SETTINGS, settingsTable } from 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Not the node's, but in the same shell: the tests', the command-line client's, and those of compose.yaml. */
-const OTHERS = /^JIEXI_(TEST_\w+|URL|API_KEY|IMAGE|BASE|BIND|PORT_\d+)$/
+const OTHERS = /^JIEXI_(TEST_\w+|NODE|API_KEY|IMAGE|BASE|BIND|PORT_\d+)$/
 
 const settings = Object.entries(SETTINGS) as [keyof Config, Setting<unknown>][]
 

@@ -32,7 +32,6 @@ export interface Config {
   readonly adminKey: string | undefined
   /** undefined: the one in the database. */
   readonly cacheMacKey: string | undefined
-  readonly workers: number
   readonly memoryCacheBytes: number
   readonly stalenessBoundMs: number
   readonly maxStaleSeconds: number
@@ -40,7 +39,7 @@ export interface Config {
   readonly feedRetentionHours: number
   readonly demo: boolean
   readonly logLevel: LogLevel
-  /** Share of successful look-ups that are logged, 0 to 1. */
+  /** Share of look-ups that are logged, 0 to 1. */
   readonly logSample: number
   /** Whose word on the client's address counts. */
   readonly trustProxy: boolean | readonly string[]
@@ -61,7 +60,6 @@ export interface Setting<Value> {
   readonly read: ReadSetting<Exclude<Value, undefined>>
 }
 
-const MIB = 2 ** 20
 const GIB = 2 ** 30
 
 export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } = {
@@ -88,7 +86,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_DATABASE_CONNECTIONS',
     default: '10',
     unit: 'connections',
-    meaning: 'Most connections to PostgreSQL per worker, besides one that follows changes',
+    meaning: 'Most connections to PostgreSQL, besides one that follows changes',
     read: wholeNumber(2, 1_000),
   },
   preparedStatements: {
@@ -119,19 +117,12 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     isSecret: true,
     read: secret(32),
   },
-  workers: {
-    name: 'JIEXI_WORKERS',
-    default: '1',
-    unit: 'processes',
-    meaning: 'Processes that answer',
-    read: wholeNumber(1, 256),
-  },
   memoryCacheBytes: {
     name: 'JIEXI_MEMORY_CACHE_BYTES',
     default: '256MiB',
     unit: 'bytes',
-    meaning: 'Memory for cached records, per worker',
-    read: byteCount(MIB, 64 * GIB),
+    meaning: 'Memory for cached records; 0 turns the memory cache off',
+    read: byteCount(0, 64 * GIB),
   },
   stalenessBoundMs: {
     name: 'JIEXI_STALENESS_BOUND_MS',
@@ -177,7 +168,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_LOG_SAMPLE',
     default: '0.01',
     unit: '0 to 1',
-    meaning: 'Share of successful look-ups that are logged; writes and errors always are',
+    meaning: 'Share of look-ups that are logged; writes and internal errors always are',
     read: fraction,
   },
   trustProxy: {

@@ -18,7 +18,6 @@ describe('what is read', () => {
       dataFolder: path.resolve('data'),
       adminKey: undefined,
       cacheMacKey: undefined,
-      workers: 1,
       memoryCacheBytes: 256 * 2 ** 20,
       stalenessBoundMs: 1_000,
       maxStaleSeconds: 86_400,
@@ -35,7 +34,10 @@ describe('what is read', () => {
   })
 
   test('an empty variable counts as none, blanks around a value do not count', () => {
-    expect(readConfig({ PORT: '', JIEXI_WORKERS: ' 4 ' })).toMatchObject({ port: 8080, workers: 4 })
+    expect(readConfig({ PORT: '', JIEXI_DATABASE_CONNECTIONS: ' 4 ' })).toMatchObject({
+      port: 8080,
+      databaseConnections: 4,
+    })
   })
 
   test('samples are loaded into a database of our own only, unless asked for', () => {
@@ -47,6 +49,7 @@ describe('what is read', () => {
 
   test.each([
     ['JIEXI_MEMORY_CACHE_BYTES', '256MiB', { memoryCacheBytes: 268_435_456 }],
+    ['JIEXI_MEMORY_CACHE_BYTES', '0', { memoryCacheBytes: 0 }],
     ['JIEXI_MEMORY_CACHE_BYTES', '268435456', { memoryCacheBytes: 268_435_456 }],
     ['JIEXI_MEMORY_CACHE_BYTES', '1.5 gb', { memoryCacheBytes: 1_500_000_000 }],
     ['JIEXI_MEMORY_CACHE_BYTES', '2Gi', { memoryCacheBytes: 2_147_483_648 }],
@@ -76,7 +79,6 @@ describe('what is refused', () => {
     ['REDIS_URL', 'localhost:6379'],
     ['JIEXI_ADMIN_KEY', 'too short'],
     ['JIEXI_CACHE_MAC_KEY', 'too short'],
-    ['JIEXI_MEMORY_CACHE_BYTES', '1'],
     ['JIEXI_MEMORY_CACHE_BYTES', '256 bananas'],
     ['JIEXI_MEMORY_CACHE_BYTES', '-5MiB'],
     ['JIEXI_DEMO', 'maybe'],
@@ -84,7 +86,7 @@ describe('what is refused', () => {
     ['JIEXI_LOG_SAMPLE', '1.5'],
     ['JIEXI_LOG_SAMPLE', 'all'],
     ['JIEXI_TRUST_PROXY', 'my-proxy'],
-    ['JIEXI_WORKERS', '0'],
+    ['JIEXI_DATABASE_CONNECTIONS', '0'],
     ['JIEXI_NODE_NAME', 'a name with blanks'],
     ['JIEXI_POLL_INTERVAL_MS', '500'],
   ])('%s=%s', (name, text) => {
@@ -92,9 +94,9 @@ describe('what is refused', () => {
   })
 
   test('all faults are told at once, in the message too', () => {
-    const error = errorOf({ PORT: 'x', JIEXI_WORKERS: 'y', JIEXI_LOG_LEVL: 'debug' })
+    const error = errorOf({ PORT: 'x', JIEXI_DATABASE_CONNECTIONS: 'y', JIEXI_LOG_LEVL: 'debug' })
     expect(error.code).toBe('request-malformed')
-    expect(error.faults.map(({ field }) => field)).toEqual(['JIEXI_LOG_LEVL', 'PORT', 'JIEXI_WORKERS'])
+    expect(error.faults.map(({ field }) => field)).toEqual(['JIEXI_LOG_LEVL', 'PORT', 'JIEXI_DATABASE_CONNECTIONS'])
     for (const { field, reason } of error.faults) expect(error.message).toContain(`${field}: ${reason}`)
   })
 
@@ -111,7 +113,7 @@ describe('what is refused', () => {
   test('variables of the tests, of the command line and of compose are not mistaken for wrong ones', () => {
     const others = [
       'JIEXI_TEST_DATABASE_URL',
-      'JIEXI_URL',
+      'JIEXI_NODE',
       'JIEXI_API_KEY',
       'JIEXI_BIND',
       'JIEXI_PORT_1',

@@ -6,10 +6,17 @@ const HARMLESS = /^[\w.:-]{1,128}$/
 const PROCESS = randomBytes(5).toString('hex')
 let count = 0
 
+/** The same id each time a request is asked for its own: in the log, and in a problem document. */
+const generated = new WeakMap<IncomingMessage, string>()
+
 export function requestIdOf(request: IncomingMessage): string {
   const given = request.headers['x-request-id']
   if (typeof given === 'string' && HARMLESS.test(given)) return given
-  return nextRequestId()
+  const known = generated.get(request)
+  if (known !== undefined) return known
+  const id = nextRequestId()
+  generated.set(request, id)
+  return id
 }
 
 export function nextRequestId(): string {

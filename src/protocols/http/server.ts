@@ -31,6 +31,8 @@ export interface HttpServerOptions {
   readonly trustProxy?: boolean | string | readonly string[]
   /** Told of every answer's status. */
   readonly observe?: (status: number) => void
+  /** Told of every request when it arrives. */
+  readonly onArrival?: (exchange: Exchange) => void
   /** Told of every internal error: the client only sees the request id. */
   readonly onFailure?: (failure: Failure) => void
 }
@@ -116,6 +118,7 @@ function hardened(
       refuseBare({ request, response }, new NodeError('request-malformed', 'An HTTP/1.1 request needs a Host header.'))
       return
     }
+    options.onArrival?.({ request, response })
     boundBody({ request, response }, bodyTimeoutMs, () => endLate(request, response, bodyTimeoutMs))
     handler(request, response)
   }
