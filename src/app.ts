@@ -24,6 +24,7 @@ import { restDoor } from './protocols/rest/door.js'
 import { importRoutes } from './protocols/rest/imports.js'
 import { ensureAdminKey, findPrincipal } from './registry/api-keys.js'
 import { changeFollower } from './registry/change-follower.js'
+import { joinWrites } from './registry/join-writes.js'
 import { startMaintenance } from './registry/maintenance.js'
 import { loadRoutes } from './registry/prefixes.js'
 import { rememberedPrincipals } from './registry/principals.js'
@@ -90,7 +91,7 @@ async function start(config: Config, log: Logger, life: Lifecycle): Promise<Runn
   await life.start('change follower', () => follower.start(), { stop: () => follower.stop() })
 
   const shared = await sharedStoreOf(core)
-  const registry: Registry = {
+  const registry: Registry = joinWrites({
     db,
     clock,
     committed: (change) => {
@@ -98,7 +99,7 @@ async function start(config: Config, log: Logger, life: Lifecycle): Promise<Runn
       shared?.forget(change.keys.filter((key) => key.startsWith('i:')).map((key) => key.slice(2)))
       follower.wake()
     },
-  }
+  })
   const newAdminKey = await ensureAdminKey(db, config.adminKey)
   const demo = config.demo ? await loadDemo(registry) : undefined
   const routes = currentRoutes({ load: () => loadRoutes(db), knowledge })

@@ -14,7 +14,7 @@ import { type ItemOutcome, type Receipt, type Registration, registrationFault } 
 import type { Registry } from './registry.js'
 import { retryLostRaces } from './retries.js'
 import { requireKnown } from './standing.js'
-import { type WriteRun, writeDistinct } from './write-run.js'
+import { directRun, type WriteRun, writeDistinct } from './write-run.js'
 
 export type { Amendment } from './amend.js'
 export type { Idempotency } from './idempotency.js'
@@ -22,6 +22,9 @@ export { listIdentifiers } from './list-identifiers.js'
 export type { ItemOutcome, Precondition, Receipt, Registration } from './registration.js'
 
 export const MAX_ITEMS = 2_000
+/** More than these may take longer than a statement's usual bound, on a busy machine. */
+const MANY_ITEMS = 100
+const WITHIN = { timeoutMs: 20_000 }
 
 /**
  * Outcomes in the order of the items. An identifier that comes up repeatedly is written repeatedly, in order.
@@ -38,10 +41,15 @@ export async function writeIdentifiers(
   if (items.length > MAX_ITEMS) {
     throw new NodeError('too-large', `${items.length} identifiers in one request; at most ${MAX_ITEMS} are taken.`)
   }
+  const [first] = items
+  if (registry.joined && first && items.length === 1 && !idempotency && !registrationFault(first)) {
+    authorize(principal, 'write')
+    return [await registry.joined(principal, first)]
+  }
   const passes = passesOf(items)
   return perform(registry, principal, {
     idempotency,
-    atomic: passes.length > 1,
+    atomic: passes.length > 1 || items.length > MANY_ITEMS,
     write: (run) => writePasses(run, items, passes),
   })
 }
@@ -87,15 +95,7 @@ async function perform(registry: Registry, principal: Principal, task: Task): Pr
   authorize(principal, 'write')
   if (task.idempotency) requireIdempotencyKey(task.idempotency)
   if (task.idempotency || task.atomic) return performInTransaction(registry, principal, task)
-  return task.write({
-    on: registry.db,
-    principal,
-    feed: true,
-    written: (changes, xid) => {
-      const [keys, versions] = [changes.map(({ key }) => key), changes.map(({ version }) => version)]
-      if (xid !== undefined) registry.committed({ keys, versions, xid })
-    },
-  })
+  return task.write(directRun(registry, principal))
 }
 
 /** Carries the outcomes past the rollback. */
@@ -125,7 +125,7 @@ async function performInTransaction(registry: Registry, principal: Principal, ta
       const outcomes = pending.map((outcome) => withToken(outcome, committed?.xid))
       if (idempotency) await storeOutcomes(tx, apiKeyId, { key: idempotency.key, outcomes })
       return { outcomes, committed }
-    })
+    }, WITHIN)
   try {
     const { outcomes, committed } = await retryLostRaces(attempt)
     if (committed) registry.committed(committed)

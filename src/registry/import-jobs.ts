@@ -101,6 +101,25 @@ export async function listImports(
   return rows.map(jobOf)
 }
 
+/** Forgets jobs that nothing has happened to for so long, with their row errors, some at a time; how many. */
+export async function pruneImports(db: Database, keepDays: number): Promise<number> {
+  for (let pruned = 0; ; ) {
+    const { length } = await db.query(
+      `delete from import where id in (
+         select id from import where changed_at < clock_timestamp() - make_interval(days => $1)
+           and (lease_until is null or lease_until < clock_timestamp())
+         order by ordinal limit ${PRUNED_AT_ONCE} for update skip locked)
+       returning 1 as one`,
+      [keepDays],
+    )
+    pruned += length
+    if (length < PRUNED_AT_ONCE) return pruned
+  }
+}
+
+/** Each may have 100,000 row errors, and the statement a bound on its time. */
+const PRUNED_AT_ONCE = 1
+
 function holderOf(principal: Principal): { readonly apiKeyId: string; readonly enterpriseId: string | null } {
   if (principal.kind === 'anonymous') throw new NodeError('not-authenticated', 'Imports need an API key.')
   return {

@@ -3,7 +3,7 @@ import type { Fault, NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
 import type { ChangedKey } from './append-change.js'
 import type { ImportCounts } from './import-jobs.js'
-import type { GoodRow, ImportRow } from './import-rows.js'
+import { type GoodRow, type ImportRow, registrationOf } from './import-rows.js'
 import { explainUnwritten } from './write-outcomes.js'
 import { REGISTERED, WITHDRAWN } from './write-statement.js'
 
@@ -66,7 +66,7 @@ export function outcomeOfTrial(row: GoodRow, known: KnownVersion | undefined): O
     known === undefined
       ? undefined
       : { ...known, same: digest.equals(known.digest ?? EMPTY), recordedAt: EPOCH, xid: 0 }
-  const explanation = explainUnwritten(registration, seen)
+  const explanation = explainUnwritten(registrationOf(row), seen)
   if (explanation?.kind === 'refused') return failed(explanation.error)
   if (explanation?.kind === 'unchanged') return UNCHANGED
   if (registration.intent === 'withdraw') return { kind: 'withdrawn' }

@@ -3,27 +3,20 @@ import { prefixCandidates } from '../identifier/parse.js'
 import type { Transaction } from '../platform/postgres.js'
 import type { Principal } from '../security/principal.js'
 import { failed, type Outcome } from './import-outcomes.js'
-import type { GoodRow } from './import-rows.js'
+import { type GoodRow, registrationOf } from './import-rows.js'
 import { requireKnown } from './standing.js'
 import { verdictError } from './write-outcomes.js'
-import type { Verdict } from './write-statement.js'
+import { responsiblePrefix, type Verdict } from './write-statement.js'
 
 export type Judgement =
   | { readonly ok: true; readonly prefix: string }
   | { readonly ok: false; readonly outcome: Outcome }
 
-// The rules of write-statement.ts, for a list of candidates instead of an item.
 const JUDGE = `
   select wanted.candidates, responsible.name as prefix, responsible.verdict
   from unnest($1::text[]) as wanted (candidates)
   left join lateral (
-    select p.name, case
-      when $2::text is not null and p.enterprise_id is distinct from $2 then 'not-held'
-      when $3::text[] is not null and p.name <> all ($3) then 'out-of-reach'
-      when p.state <> 'active' or p.holder_state <> 'active' then 'suspended'
-      else 'ok' end as verdict
-    from prefix p where p.name = any (string_to_array(wanted.candidates, ' '))
-    order by length(p.name) desc limit 1 for share
+    ${responsiblePrefix('wanted.candidates', { enterprise: '$2', prefixes: '$3' })} for share
   ) responsible on true`
 
 interface JudgedCandidates {
@@ -47,8 +40,9 @@ export async function judgePrefixes(
   const byCandidates = new Map(judged.map((one) => [one.candidates, one]))
   return (row) => {
     const found = byCandidates.get(candidatesOf(row))
-    const error = verdictError(row.registration, found?.verdict ?? null, found?.prefix ?? null)
-    return error === undefined ? { ok: true, prefix: found!.prefix! } : { ok: false, outcome: failed(error) }
+    if (found?.verdict === 'ok') return { ok: true, prefix: found.prefix! }
+    const error = verdictError(registrationOf(row), found?.verdict ?? null, found?.prefix ?? null)
+    return { ok: false, outcome: failed(error!) }
   }
 }
 

@@ -1,7 +1,7 @@
 /** A row of an import: what is to be registered, or why it cannot be. */
 import { parseIdentifier } from '../identifier/parse.js'
 import { type Fault, NodeError } from '../platform/errors.js'
-import { contentDigest, encodeValues } from '../record/codec.js'
+import { contentDigest, decodeValues, encodeValues } from '../record/codec.js'
 import type { DraftResult } from '../record/draft-result.js'
 import type { ImportOptions } from './import-options.js'
 import type { SourceRecord } from './import-records.js'
@@ -16,7 +16,8 @@ export interface RowBase {
 }
 
 export interface GoodRow extends RowBase {
-  readonly registration: Registration
+  /** Its values are in `body` only: thousands of rows wait for their chunk, and objects that wait cost the collector dear. */
+  readonly registration: Omit<Registration, 'values'>
   /** The values as they are stored; empty for a withdrawal. */
   readonly body: Uint8Array
   readonly digest: Buffer
@@ -55,7 +56,7 @@ export function registrationRow(
   if (!draft.ok) return { ...base, faults: [...faults, ...draft.faults] }
   if (!parsed.ok) return { ...base, faults }
   const { template, values } = draft.value
-  const wanted = { identifier: parsed.value, intent: 'register', template, values } as const
+  const wanted = { identifier: parsed.value, intent: 'register', template } as const
   return {
     ...base,
     registration: precondition === undefined ? wanted : { ...wanted, precondition },
@@ -81,6 +82,11 @@ export function withdrawalRow(
   }
   const fault = registrationFault(registration)
   return fault === undefined ? { ...base, registration, body: NOTHING, digest: NOTHING } : badRow(base, fault)
+}
+
+/** The row as the write path takes it. */
+export function registrationOf({ registration, body }: GoodRow): Registration {
+  return { ...registration, values: decodeValues(body) }
 }
 
 /** From a reason, or from an error with its own faults. */

@@ -1,8 +1,9 @@
-/** Forgets what has had its time: changes past their retention, receipts nobody will ask for again. */
+/** Forgets what has had its time: changes past their retention, receipts and imports nobody will ask for again. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { messageOf } from '../platform/errors.js'
 import type { Database } from '../platform/postgres.js'
 import { pruneReceipts } from './idempotency.js'
+import { pruneImports } from './import-jobs.js'
 import { pruneChanges } from './prune-changes.js'
 
 export interface MaintenanceOptions {
@@ -13,6 +14,8 @@ export interface MaintenanceOptions {
 
 /** A retry that comes later than this is a new request. */
 export const RECEIPT_RETENTION_HOURS = 7 * 24
+/** With their row errors; the rows themselves stay, of course. */
+const IMPORT_RETENTION_DAYS = 30
 const INTERVAL_MS = 10 * 60_000
 
 /** Runs at once and then every ten minutes, until the function given back is called. Safe in many processes at once. */
@@ -31,9 +34,10 @@ async function maintain(options: MaintenanceOptions, stopping: AbortSignal): Pro
     try {
       const changes = await pruneChanges(db, feedRetentionHours)
       const receipts = await pruneReceipts(db, RECEIPT_RETENTION_HOURS)
-      log.debug(`Forgot ${changes} changes and ${receipts} receipts.`)
+      const imports = await pruneImports(db, IMPORT_RETENTION_DAYS)
+      log.debug(`Forgot ${changes} changes, ${receipts} receipts and ${imports} imports.`)
     } catch (error) {
-      log.warn(`Old changes and receipts stay for now: ${messageOf(error)}`)
+      log.warn(`What is old stays for now: ${messageOf(error)}`)
     }
     await pause(INTERVAL_MS, undefined, { signal: stopping, ref: false }).catch(endedEarly)
   }

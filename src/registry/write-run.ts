@@ -1,14 +1,15 @@
 /**
  * Writes items with different keys and finds out what became of each.
  *
- * Other writers may be at the same keys. An item that was not written, though the version the statement's snapshot saw
- * gives no reason for that, is looked at again; if the newest version gives no reason either, it is written again.
+ * Other writers may be at the same keys. When an item was not written, and the version that the statement's snapshot saw
+ * gives no reason for that, a newer one must have been the reason: the statement is run again for it, with a new snapshot.
  */
 import { NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
 import type { Principal } from '../security/principal.js'
 import { type ChangedKey, identifierChange } from './append-change.js'
 import { type ItemOutcome, type Receipt, type Registration, statementItem } from './registration.js'
+import type { Registry } from './registry.js'
 import { retryLostRaces } from './retries.js'
 import { type KnownPrincipal, requireKnown, standingError } from './standing.js'
 import { explainUnwritten, verdictError } from './write-outcomes.js'
@@ -16,13 +17,12 @@ import { runSingleStatement } from './write-single.js'
 import {
   type Author,
   type JudgedRow,
-  ROW_XID,
   runWriteStatement,
   type StatementItem,
   type VersionSeen,
   type WrittenRow,
 } from './write-statement.js'
-import { msOf, REGISTERED } from './write-upsert.js'
+import { REGISTERED } from './write-upsert.js'
 
 export interface WriteRun {
   readonly on: Queryable
@@ -31,6 +31,19 @@ export interface WriteRun {
   readonly feed: boolean
   /** What a statement wrote; `xid` when it appended the change row itself. */
   written(changes: readonly ChangedKey[], xid: number | undefined): void
+}
+
+/** Every statement is a transaction of its own. */
+export function directRun(registry: Registry, principal: Principal): WriteRun {
+  return {
+    on: registry.db,
+    principal,
+    feed: true,
+    written: (changes, xid) => {
+      const [keys, versions] = [changes.map(({ key }) => key), changes.map(({ version }) => version)]
+      if (xid !== undefined) registry.committed({ keys, versions, xid })
+    },
+  }
 }
 
 const MAX_TRIES = 8
@@ -51,6 +64,7 @@ function contended(spelling: string): ItemOutcome {
   return { ok: false, error: new NodeError('version-conflict', message, { retryAfterSeconds: 1 }) }
 }
 
+/** The outcomes that are certain; those missing want another try. */
 async function writeOnce(run: WriteRun, items: readonly Registration[]): Promise<ReadonlyMap<string, ItemOutcome>> {
   const principal = requireKnown(run.principal)
   const asked = items.map((item) => ({ item, row: statementItem(item) })).sort(byPrefix)
@@ -66,17 +80,14 @@ async function writeOnce(run: WriteRun, items: readonly Registration[]): Promise
 
   noteWritten(run, [...written.values()])
   const outcomes = new Map<string, ItemOutcome>()
-  const unexplained: Asked[] = []
   const overtaken: Overtaken[] = []
   for (const one of asked) {
     const before = judged.get(one.row.key)!
     const now = written.get(one.row.key)
     if (now !== undefined && now.version > 1 && before.version !== now.version - 1) overtaken.push({ ...one, now })
     const outcome = now === undefined ? explain(one, before) : receiptFor(one, now, before.state)
-    if (outcome === undefined) unexplained.push(one)
-    else outcomes.set(one.row.key, outcome)
+    if (outcome !== undefined) outcomes.set(one.row.key, outcome)
   }
-  for (const [key, outcome] of await lookAgain(run.on, unexplained)) outcomes.set(key, outcome)
   for (const [key, outcome] of await findReplaced(run.on, overtaken)) outcomes.set(key, outcome)
   return outcomes
 }
@@ -161,26 +172,6 @@ function receipt(
     token: result.xid === null ? '' : String(result.xid),
     propagation: 'local',
   }
-}
-
-const LOOK_AGAIN = `
-  select i.key, i.version, i.state, ${msOf('i.recorded_at')} as "recordedAtMs", coalesce(i.digest = item.digest, false) as same,
-    ${ROW_XID} as xid
-  from unnest($1::text[], $2::bytea[]) as item (key, digest) join identifier i on i.key = item.key`
-
-async function lookAgain(on: Queryable, unexplained: readonly Asked[]): Promise<ReadonlyMap<string, ItemOutcome>> {
-  const outcomes = new Map<string, ItemOutcome>()
-  if (unexplained.length === 0) return outcomes
-  const rows = await on.query<VersionSeen & { key: string }>(LOOK_AGAIN, [
-    unexplained.map(({ row }) => row.key),
-    unexplained.map(({ row }) => row.digest),
-  ])
-  const newest = new Map(rows.map((row) => [row.key, row]))
-  for (const asked of unexplained) {
-    const outcome = explainBy(asked, newest.get(asked.row.key))
-    if (outcome) outcomes.set(asked.row.key, outcome)
-  }
-  return outcomes
 }
 
 const FIND_REPLACED = `

@@ -76,7 +76,7 @@ export interface WrittenRow {
 }
 
 /** A row's writer as a 64-bit transaction id: its 32 bits, in the newest past in which they can have been given. */
-export const ROW_XID = `(select now.xid - ((now.xid - i.xmin::text::bigint) & 4294967295)
+const ROW_XID = `(select now.xid - ((now.xid - i.xmin::text::bigint) & 4294967295)
     from (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xid) now)`
 
 /**

@@ -85,29 +85,46 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   let generation = 0
   let completeFrom = Number.POSITIVE_INFINITY
   let lastPollStartMs = Number.NEGATIVE_INFINITY
-  let wallAheadMs = 0
+  let wallAheadMs = clock.nowMs() - clock.monotonicMs()
 
   function reset(poll: Poll): void {
+    // Own writes of this history stand: the poll's snapshot may be older than they are.
+    if (poll.epoch !== epoch) own.clear()
     epoch = poll.epoch
     mark = 0
     completeFrom = poll.floor
     sketch.clear()
     recent.clear()
-    own.clear()
     seen.clear()
     prefixChanges.clear()
+    for (const [key, { xid }] of own) noteChange(key, xid)
     generation += 1
     for (const listener of resetListeners) listener()
   }
 
-  function applyRow(row: FeedRow): void {
-    for (const [at, key] of row.keys.entries()) {
-      const version = row.versions[at] ?? 0
+  /**
+   * Per key the highest version of all rows goes into `recent`, at once: rows come in the order of their xids, which is
+   * not that of commits, and `recent` may forget between two rows. Row by row, an older version could come back as the newest.
+   */
+  function applyRows(rows: readonly FeedRow[]): void {
+    const newest = new Map<string, number>()
+    for (const { xid, keys, versions } of rows) {
+      if (covers(xid)) continue
+      seen.add(xid)
+      for (const [at, key] of keys.entries()) {
+        noteChange(key, xid)
+        newest.set(key, Math.max(versions[at] ?? 0, newest.get(key) ?? 0))
+      }
+    }
+    for (const [key, version] of newest) {
       recent.set(key, Math.max(version, recent.get(key) ?? 0))
-      sketch.note(key, row.xid)
-      if (key.startsWith('p:')) notePrefixChange(key.slice(2), row.xid)
       for (const listener of changeListeners) listener(key, version)
     }
+  }
+
+  function noteChange(key: string, xid: number): void {
+    sketch.note(key, xid)
+    if (key.startsWith('p:')) notePrefixChange(key.slice(2), xid)
   }
 
   function notePrefixChange(prefix: string, xid: number): void {
@@ -128,6 +145,14 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   function advanceMark(xmin: number): void {
     for (const xid of seen) if (xid < xmin && xid + 1 > mark) mark = xid + 1
     for (const xid of seen) if (xid < mark) seen.delete(xid)
+  }
+
+  /** A machine suspended since the last poll may have been so during this one: then only the next one counts. */
+  function noteStart(startedAtMs: number): void {
+    const wallWasAheadMs = wallAheadMs
+    wallAheadMs = clock.nowMs() - clock.monotonicMs()
+    if (Math.abs(wallAheadMs - wallWasAheadMs) > SUSPENSION_MS) return
+    if (startedAtMs > lastPollStartMs) lastPollStartMs = startedAtMs
   }
 
   const covers = (xid: number) => xid < mark || seen.has(xid)
@@ -160,17 +185,10 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
     covers,
     apply(poll, startedAtMs) {
       if (poll.epoch !== epoch || poll.reset) reset(poll)
-      for (const row of poll.rows) {
-        if (covers(row.xid)) continue
-        applyRow(row)
-        seen.add(row.xid)
-      }
+      applyRows(poll.rows)
       advanceMark(poll.xmin)
       for (const [key, write] of own) if (covers(write.xid)) own.delete(key)
-      if (startedAtMs > lastPollStartMs) {
-        lastPollStartMs = startedAtMs
-        wallAheadMs = clock.nowMs() - clock.monotonicMs()
-      }
+      noteStart(startedAtMs)
     },
     noteOwnWrite(change) {
       if (covers(change.xid)) return
@@ -178,8 +196,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
         const version = change.versions[at] ?? 0
         const known = own.get(key)
         if (known === undefined || known.version < version) own.set(key, { version, xid: change.xid })
-        sketch.note(key, change.xid)
-        if (key.startsWith('p:')) notePrefixChange(key.slice(2), change.xid)
+        noteChange(key, change.xid)
         for (const listener of changeListeners) listener(key, version)
       }
     },

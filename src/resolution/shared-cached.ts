@@ -47,7 +47,7 @@ export function sharedStore(options: SharedStoreOptions): SharedStore {
         return next(query)
       }
       const redisKey = sharedKey(epoch, query.identifier.key)
-      const looked = await look(options, query, redisKey)
+      const looked = await look(options, query, { redisKey, epoch })
       if (looked.answer !== undefined && looked.rejection === undefined) return looked.answer
 
       const answer = await Promise.resolve(next(query)).catch((error: unknown) =>
@@ -66,7 +66,11 @@ export function sharedStore(options: SharedStoreOptions): SharedStore {
   }
 }
 
-async function look(options: SharedStoreOptions, query: Query, redisKey: string): Promise<Looked> {
+async function look(
+  options: SharedStoreOptions,
+  query: Query,
+  { redisKey, epoch }: { readonly redisKey: string; readonly epoch: string },
+): Promise<Looked> {
   let entry: Buffer | null | undefined
   try {
     ;[entry] = await options.redis.mget([redisKey])
@@ -79,7 +83,8 @@ async function look(options: SharedStoreOptions, query: Query, redisKey: string)
     return {}
   }
   const answer = decodedOrUndefined(options.macKey, redisKey, entry)
-  const rejection = rejectionOf(options, query, answer)
+  // A stamp means nothing in another epoch than the one it was taken in.
+  const rejection = epoch === options.knowledge.epoch ? rejectionOf(options, query, answer) : 'outdated'
   query.trace?.step('redis', rejection === undefined ? 'hit' : `rejected: ${rejection}`)
   if (rejection !== undefined) options.onRejected(rejection)
   return { ...(answer ? { answer } : {}), ...(rejection ? { rejection } : {}) }

@@ -1,9 +1,11 @@
 /**
  * Look-ups of one key that are under way are joined: a thousand misses of one identifier ask once. A flight is joined
- * only while it is younger than the freshness bound, and never by a query that demands more than a plain one.
+ * only while it is younger than the freshness bound and no change of the identifier has become known since it began
+ * (whoever wrote here must not be given an answer from before), and never by a query that demands more than a plain one.
  */
 import type { Clock } from '../platform/clock.js'
 import type { Answer } from '../record/answer.js'
+import type { ChangeKnowledge } from './change-knowledge.js'
 import type { Layer, Query } from './resolve.js'
 
 interface Flight {
@@ -11,9 +13,18 @@ interface Flight {
   readonly startedAtMs: number
 }
 
-export function singleFlight(clock: Clock, joinWithinMs: number): Layer {
+export function singleFlight(
+  clock: Clock,
+  joinWithinMs: number,
+  knowledge?: Pick<ChangeKnowledge, 'onChange' | 'onReset'>,
+): Layer {
   return (next) => {
     const flights = new Map<string, Flight>()
+    knowledge?.onReset(() => flights.clear())
+    knowledge?.onChange((key) => {
+      if (key.startsWith('i:')) flights.delete(key.slice(2))
+      else if (key.startsWith('p:')) flights.clear()
+    })
 
     return (query) => {
       if (!isPlain(query)) return next(query)

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { requireImport } from '../../src/registry/import-jobs.js'
+import { pruneImports, requireImport } from '../../src/registry/import-jobs.js'
 import { LEASE_SECONDS } from '../../src/registry/import-lease.js'
 import {
   brokenAfter,
@@ -180,6 +180,14 @@ describe('opening', () => {
   test('a template that is not known', async () => {
     await expect(s.open({ ...PLAIN, template: 'produkt' })).rejects.toMatchObject({ code: 'template-unknown' })
   })
+})
+
+test('jobs that nothing has happened to for long are forgotten, with their errors', async () => {
+  const [old, recent] = [await s.run(`${HEADER}bad\n`), await s.run(`${HEADER}bad\n`)]
+  await s.db.query("update import set changed_at = changed_at - interval '31 days' where id = $1", [old.id])
+  expect(await pruneImports(s.db, 30)).toBe(1)
+  expect(await s.errorsOf(old)).toEqual([])
+  expect(await s.errorsOf(recent)).toHaveLength(1)
 })
 
 /** Gives some octets, then waits to be told to go on. */

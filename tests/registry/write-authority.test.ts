@@ -108,9 +108,10 @@ test('once a suspension is acknowledged, no write that began before it is commit
     await suspend()
     const [before] = await db.query('select count(*) from identifier')
     await new Promise((resolve) => setTimeout(resolve, 50))
-    expect(await db.query('select count(*) from identifier')).toEqual([before])
+    const [after] = await db.query('select count(*) from identifier')
     writing = false
     await Promise.all(writers)
+    expect(after).toEqual(before)
     await changeEnterprise(registry, admin, { id: 'acme', state: 'active' })
     await changePrefix(registry, admin, { prefix: '88.118.8', state: 'active' })
   }
@@ -134,10 +135,13 @@ test('a writer that waits for a suspension under way sees it, although its state
   })
   await suspending
   const waiting = expect(write(acme, '88.118.8/waits')).rejects.toMatchObject({ code: 'prefix-suspended' })
+  const items = [1, 2].map((at) => registration(`88.118.8/waits-${at}`, 'a'))
+  const waitingBatch = writeIdentifiers(fixture.registry, acme, items)
   await new Promise((resolve) => setTimeout(resolve, 50))
   release()
   await suspension
   await waiting
+  for (const outcome of await waitingBatch) expect(outcome).toMatchObject({ error: { code: 'prefix-suspended' } })
   await db.query(`update prefix set holder_state = 'active', version = version + 1 where name = '88.118.8'`)
 })
 

@@ -1,6 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findVersion, listVersions } from '../../src/registry/history.js'
-import { amendIdentifier, type Receipt, writeIdentifier, writeIdentifiers } from '../../src/registry/identifiers.js'
+import {
+  amendIdentifier,
+  type Receipt,
+  type Registration,
+  writeIdentifier,
+  writeIdentifiers,
+} from '../../src/registry/identifiers.js'
+import { joinWrites } from '../../src/registry/join-writes.js'
+import type { Registry } from '../../src/registry/registry.js'
 import {
   ABSENT,
   feedOf,
@@ -14,75 +22,89 @@ import {
 } from './fixture.js'
 
 let fixture: RegistryFixture
+let joined: readonly Registry[]
 beforeAll(async () => {
   fixture = await registryFixture()
+  joined = [joinWrites(fixture.registry), joinWrites(fixture.registry)]
 })
 afterAll(() => fixture.close())
 
 const ROUNDS = 50
 
-test('of two writers that both want to be first, exactly one is', async () => {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const name = `88.118.8/first-${round}`
-    const results = await settle([0, 1].map((who) => registration(name, `writer ${who}`, ABSENT)))
-    expect(results.map(codeOf).sort()).toEqual(['created', 'precondition-failed'])
-    expect(await feedOf(fixture.db, `i:${name}`)).toEqual([1])
-  }
-})
+describe.each(['apart', 'joined'])('%s', (how) => {
+  test('of two writers that both want to be first, exactly one is', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const name = `88.118.8/first-${how}-${round}`
+      const results = await settle(
+        how,
+        [0, 1].map((who) => registration(name, `writer ${who}`, ABSENT)),
+      )
+      expect(results.map(codeOf).sort()).toEqual(['created', 'precondition-failed'])
+      expect(await feedOf(fixture.db, `i:${name}`)).toEqual([1])
+    }
+  })
 
-test('of two writers that saw the same version, exactly one replaces it', async () => {
-  await writeIdentifier(fixture.registry, fixture.acme, registration('88.118.8/seen', 'start'))
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    const results = await settle(
-      [0, 1].map((who) => registration('88.118.8/seen', `${round} by ${who}`, version(round))),
-    )
-    expect(results.map(codeOf).sort()).toEqual(['precondition-failed', 'replaced'])
-  }
-  expect(await feedOf(fixture.db, 'i:88.118.8/seen')).toEqual(countTo(ROUNDS + 1))
-})
+  test('of two writers that saw the same version, exactly one replaces it', async () => {
+    await writeIdentifier(fixture.registry, fixture.acme, registration(`88.118.8/seen-${how}`, 'start'))
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const results = await settle(
+        how,
+        [0, 1].map((who) => registration(`88.118.8/seen-${how}`, `${round} by ${who}`, version(round))),
+      )
+      expect(results.map(codeOf).sort()).toEqual(['precondition-failed', 'replaced'])
+    }
+    expect(await feedOf(fixture.db, `i:88.118.8/seen-${how}`)).toEqual(countTo(ROUNDS + 1))
+  })
 
-test('writers without a precondition all succeed, versions have no gaps and every one is in the history', async () => {
-  const key = '88.118.8/busy'
-  const receipts: Receipt[] = []
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const results = await settle(Array.from({ length: 4 }, (_, who) => registration(key, `${round} by ${who}`)))
-    for (const result of results) receipts.push((result as PromiseFulfilledResult<Receipt>).value)
-  }
-  expect(receipts.map((receipt) => receipt.version).sort((a, b) => a - b)).toEqual(countTo(ROUNDS * 4))
-  expect(await listVersions(fixture.db, key, { limit: 1000 })).toHaveLength(ROUNDS * 4)
-  for (const receipt of receipts.slice(0, 20)) {
-    expect(receipt.outcome).toBe(receipt.version === 1 ? 'created' : 'replaced')
-    const answer = await findVersion(fixture.db, key, { version: receipt.version })
-    expect(answer).toMatchObject({ kind: 'found', version: receipt.version })
-  }
-})
+  test('writers without a precondition all succeed, versions have no gaps and every one is in the history', async () => {
+    const key = `88.118.8/busy-${how}`
+    const receipts: Receipt[] = []
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const results = await settle(
+        how,
+        Array.from({ length: 4 }, (_, who) => registration(key, `${round} by ${who}`)),
+      )
+      for (const result of results) receipts.push((result as PromiseFulfilledResult<Receipt>).value)
+    }
+    expect(receipts.map((receipt) => receipt.version).sort((a, b) => a - b)).toEqual(countTo(ROUNDS * 4))
+    expect(await listVersions(fixture.db, key, { limit: 1000 })).toHaveLength(ROUNDS * 4)
+    for (const receipt of receipts.slice(0, 20)) {
+      expect(receipt.outcome).toBe(receipt.version === 1 ? 'created' : 'replaced')
+      const answer = await findVersion(fixture.db, key, { version: receipt.version })
+      expect(answer).toMatchObject({ kind: 'found', version: receipt.version })
+    }
+  })
 
-test('writers of the same content make one version between them', async () => {
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    const results = await settle([0, 1, 2].map(() => registration('88.118.8/agreed', `round ${round}`)))
-    expect(results.map(codeOf).sort()).toEqual([round === 1 ? 'created' : 'replaced', 'unchanged', 'unchanged'])
-    expect(results.map((result) => (result as PromiseFulfilledResult<Receipt>).value.version)).toEqual([
-      round,
-      round,
-      round,
-    ])
-  }
-})
+  test('writers of the same content make one version between them', async () => {
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const results = await settle(
+        how,
+        [0, 1, 2].map(() => registration(`88.118.8/agreed-${how}`, `round ${round}`)),
+      )
+      expect(results.map(codeOf).sort()).toEqual([round === 1 ? 'created' : 'replaced', 'unchanged', 'unchanged'])
+      expect(results.map((result) => (result as PromiseFulfilledResult<Receipt>).value.version)).toEqual([
+        round,
+        round,
+        round,
+      ])
+    }
+  })
 
-test('withdrawals and registrations that race leave a history in which they alternate', async () => {
-  const key = '88.118.8/flipping'
-  const found = new Set<string>()
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const items = [registration(key, 'a'), withdrawal(key), registration(key, 'a'), withdrawal(key)]
-    for (const result of await settle(items)) found.add(codeOf(result))
-  }
-  const history = await listVersions(fixture.db, key, { limit: 1000 })
-  expect(history.map((entry) => entry.version)).toEqual(countTo(history.length).reverse())
-  for (const entry of history) expect(entry.state).toBe(entry.version % 2 === 1 ? 'registered' : 'withdrawn')
-  for (const code of found) {
-    expect(['created', 'unchanged', 'withdrawn', 'identifier-absent', 'identifier-withdrawn']).toContain(code)
-  }
-  expect(await feedOf(fixture.db, `i:${key}`)).toHaveLength(history.length)
+  test('withdrawals and registrations that race leave a history in which they alternate', async () => {
+    const key = `88.118.8/flipping-${how}`
+    const found = new Set<string>()
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const items = [registration(key, 'a'), withdrawal(key), registration(key, 'a'), withdrawal(key)]
+      for (const result of await settle(how, items)) found.add(codeOf(result))
+    }
+    const history = await listVersions(fixture.db, key, { limit: 1000 })
+    expect(history.map((entry) => entry.version)).toEqual(countTo(history.length).reverse())
+    for (const entry of history) expect(entry.state).toBe(entry.version % 2 === 1 ? 'registered' : 'withdrawn')
+    for (const code of found) {
+      expect(['created', 'unchanged', 'withdrawn', 'identifier-absent', 'identifier-withdrawn']).toContain(code)
+    }
+    expect(await feedOf(fixture.db, `i:${key}`)).toHaveLength(history.length)
+  })
 })
 
 test('batches over the same identifiers in opposite orders never meet in a deadlock', async () => {
@@ -117,8 +139,12 @@ test('amendments at the same time are all carried out, none on what another has 
   })
 })
 
-function settle(items: readonly Parameters<typeof writeIdentifier>[2][]): Promise<PromiseSettledResult<Receipt>[]> {
-  return Promise.allSettled(items.map((item) => writeIdentifier(fixture.registry, fixture.acme, item)))
+/** Joined with others of their API key, in two processes; or each on its own. */
+function settle(how: string, items: readonly Registration[]): Promise<PromiseSettledResult<Receipt>[]> {
+  const processes = how === 'joined' ? joined : [fixture.registry]
+  return Promise.allSettled(
+    items.map((item, at) => writeIdentifier(processes[at % processes.length]!, fixture.acme, item)),
+  )
 }
 
 function codeOf(result: PromiseSettledResult<Receipt>): string {
