@@ -8,11 +8,13 @@ afterEach(async () => {
   for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await cleanUp()
 })
 
+/** Where time is not the subject, a busy machine must not matter. */
+const PATIENT = { commandTimeoutMs: 5_000 }
 const PUT = luaScript("return redis.call('set', KEYS[1], ARGV[1])")
 
 describe('one Redis, up', () => {
   test('values come back byte for byte, in the order asked, null where there is none', async () => {
-    const { client } = await setUp()
+    const { client } = await setUp(PATIENT)
     const bytes = Buffer.from([0, 255, 13, 10, 128])
     await client.run(PUT, ['a'], [bytes])
     await client.run(PUT, ['b'], ['text'])
@@ -27,7 +29,7 @@ describe('one Redis, up', () => {
   })
 
   test('all look-ups of one turn are one MGET, each key asked once', async () => {
-    const { client, server } = await setUp()
+    const { client, server } = await setUp(PATIENT)
     await client.run(PUT, ['shared'], ['1'])
 
     const answers = await Promise.all(
@@ -39,7 +41,7 @@ describe('one Redis, up', () => {
   })
 
   test('a look-up begun in a later turn is a command of its own, and large ones are cut at 512 keys', async () => {
-    const { client, server } = await setUp()
+    const { client, server } = await setUp(PATIENT)
     const keys = Array.from({ length: 1_100 }, (_, index) => `key-${index}`)
     expect(await client.mget(keys)).toHaveLength(1_100)
     expect(callsOf(server, 'mget')).toBe(3)
@@ -48,7 +50,7 @@ describe('one Redis, up', () => {
   })
 
   test('a script is sent whole once, then by its digest, and again after the server forgot it', async () => {
-    const { client, server } = await setUp()
+    const { client, server } = await setUp(PATIENT)
     for (const value of ['1', '2', '3']) await client.run(PUT, ['key'], [value])
     expect([callsOf(server, 'eval'), callsOf(server, 'evalsha')]).toEqual([1, 3])
 
@@ -58,7 +60,7 @@ describe('one Redis, up', () => {
   })
 
   test('keys are deleted, however many', async () => {
-    const { client } = await setUp()
+    const { client } = await setUp(PATIENT)
     const keys = Array.from({ length: 600 }, (_, index) => `key-${index}`)
     await Promise.all(keys.map((key) => client.run(PUT, [key], ['x'])))
     await client.del(keys)
@@ -67,7 +69,7 @@ describe('one Redis, up', () => {
   })
 
   test('a key of another type counts as none', async () => {
-    const { client, server } = await setUp()
+    const { client, server } = await setUp(PATIENT)
     redisCli(server, 'hset', 'key', 'field', 'value')
     expect(await client.mget(['key'])).toEqual([null])
   })

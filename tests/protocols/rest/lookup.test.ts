@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { decodeRecordMessage } from '../../../src/protocols/protobuf/messages.js'
 import { parseAnswer, sendRaw } from '../http/raw-socket.js'
 import { ADMIN_KEY, type RestNode, restNode } from './rest-node.js'
@@ -26,7 +26,12 @@ afterAll(() => node.close())
 
 test('a record is given with its version, age, source and tag, the second time from memory', async () => {
   const first = await node.ask('GET', PUMP)
-  const second = await node.ask('GET', '/v1/identifiers/88.118.8/PUMP-7')
+  const fromMemory = async () => {
+    const again = await node.ask('GET', '/v1/identifiers/88.118.8/PUMP-7')
+    return again.headers.get('cache-status')?.includes('memory') ? again : undefined
+  }
+  // Once the feed has told this process of the registration.
+  const second = await vi.waitUntil(fromMemory, { timeout: 5_000 })
   expect(first.status).toBe(200)
   expect(Object.fromEntries(second.headers)).toMatchObject({
     'content-type': 'application/json',

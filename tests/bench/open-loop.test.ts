@@ -1,0 +1,93 @@
+import { afterEach, expect, test } from 'vitest'
+import { runClosedLoop } from '../../bench/closed-loop.js'
+import { runOpenLoop } from '../../bench/open-loop.js'
+import { encodeRequest } from '../../bench/requests.js'
+import { type BareServer, bareServer } from './support-server.js'
+
+const GET = encodeRequest({ path: '/' })
+const STALL = encodeRequest({ path: '/stall' })
+const STALL_MS = 200
+
+let server: BareServer | undefined
+
+afterEach(async () => {
+  await server?.stop()
+  server = undefined
+})
+
+test('one stall of 200 ms reaches p99: every request that was due meanwhile counts its wait', async () => {
+  server = await bareServer({ stallMs: STALL_MS })
+  const result = await runOpenLoop({ ...load(), nextRequest: stallAt(500), ratePerSecond: 1_000, durationMs: 2_000 })
+
+  expect(result).toMatchObject({ unanswered: 0, unexpected: new Map() })
+  expect(result.latency.count).toBe(2_000)
+  // Some 200 of 2,000 requests were due during the stall and waited between 200 and 0 ms: a tenth of all.
+  expect(result.latency.quantile(0.5)).toBeLessThan(50_000)
+  expect(result.latency.quantile(0.99)).toBeGreaterThan(150_000)
+  expect(result.latency.max).toBeGreaterThanOrEqual(STALL_MS * 1000)
+})
+
+test('the wait for a free connection counts as latency, and not as the fault of the generator', async () => {
+  server = await bareServer({ stallMs: STALL_MS })
+  const result = await runOpenLoop({
+    ...load(),
+    connections: 2,
+    nextRequest: stallAt(100),
+    ratePerSecond: 500,
+    durationMs: 1_000,
+  })
+  expect(result.latency.quantile(0.9)).toBeGreaterThan(50_000)
+  // All but the two in flight waited here; those are not in the generator's lag.
+  expect(result.generatorLag.count).toBeLessThan(result.latency.count - 50)
+})
+
+test('requests the server never answers are told, and count with their wait so far', async () => {
+  server = await bareServer({ stallMs: 60_000 })
+  const result = await runOpenLoop({ ...load(), nextRequest: stallAt(50), ratePerSecond: 100, durationMs: 1_000 })
+  // The request before may have been in the stalled server too.
+  expect(result.unanswered === 50 || result.unanswered === 51).toBe(true)
+  expect(result.latency.count).toBe(100)
+  expect(result.latency.max).toBeGreaterThan(3_000_000)
+})
+
+test('an open loop keeps its rate', async () => {
+  server = await bareServer()
+  const result = await runOpenLoop({ ...load(), nextRequest: () => GET, ratePerSecond: 800, durationMs: 1_000 })
+  expect(result.latency.count).toBe(800)
+  expect(result.answeredPerSecond).toBeGreaterThan(600)
+  expect(result.answeredPerSecond).toBeLessThan(840)
+})
+
+test('a closed loop counts answers, and those of an unexpected status apart', async () => {
+  server = await bareServer()
+  const absent = encodeRequest({ path: '/absent' })
+  let sent = 0
+  const nextRequest = () => {
+    sent += 1
+    return sent === 5 ? absent : GET
+  }
+  const result = await runClosedLoop({ ...load(), nextRequest, durationMs: 300 })
+  expect(result.answersPerSecond).toBeGreaterThan(100)
+  expect(result.octetsPerAnswer).toBeGreaterThan(600)
+  expect(result.unexpected).toEqual(new Map([[404, 1]]))
+})
+
+test('a server that goes away ends the run with an error', async () => {
+  server = await bareServer()
+  const run = runClosedLoop({ ...load(), nextRequest: () => GET, durationMs: 20_000 })
+  setTimeout(() => server?.stop(), 100)
+  await expect(run).rejects.toThrow()
+})
+
+function load() {
+  return { port: server!.port, connections: 64, expectStatus: 200 }
+}
+
+/** Ordinary requests, but for the n-th, which stalls the server. */
+function stallAt(n: number): () => Buffer {
+  let sent = 0
+  return () => {
+    sent += 1
+    return sent === n ? STALL : GET
+  }
+}
