@@ -1,0 +1,47 @@
+/** What the rows are given: options, the stage, the cores, and how to say what goes on. */
+import type { BareServer } from './baselines/run.js'
+import type { BenchOptions } from './options.js'
+import type { Pinning } from './pinning.js'
+import type { Turns } from './rounds.js'
+import type { Stage } from './stage.js'
+
+export interface Bench {
+  readonly options: BenchOptions
+  readonly stage: Stage
+  readonly pinned: Pinning | undefined
+  /** One for all rows: each loads its own answers. */
+  readonly bare: BareServer
+  /** How often sides take turns now: less often late in a quick run, so that it ends in time. */
+  turns(): Turns
+  /** One line on what is being done, for whoever waits. */
+  say(line: string): void
+}
+
+/** A quick run promises to end within 45 s; on a busy machine it makes do with less from here on. */
+const QUICK_ONE_ROUND_AFTER_SECONDS = 24
+const QUICK_NO_WARM_UP_AFTER_SECONDS = 36
+
+export function turnsAfter(elapsedSeconds: number, { quick, rounds }: BenchOptions): Turns {
+  return {
+    rounds: quick && elapsedSeconds > QUICK_ONE_ROUND_AFTER_SECONDS ? 1 : rounds,
+    warmUp: !quick || elapsedSeconds <= QUICK_NO_WARM_UP_AFTER_SECONDS,
+  }
+}
+
+/** Bounds that keep a run of ten million records in memory and time. */
+export interface Sizes {
+  /** Records asked for in the rows where caches answer; all of a smaller data set. */
+  readonly hotRecords: number
+  /** Requests drawn ahead; they repeat after that. */
+  readonly drawnRequests: number
+  /** Answers the bare server holds. */
+  readonly recordedAnswers: number
+}
+
+export function sizesOf({ quick, records }: BenchOptions): Sizes {
+  return {
+    hotRecords: Math.min(records, 200_000),
+    drawnRequests: quick ? 50_000 : 400_000,
+    recordedAnswers: quick ? 2_000 : 20_000,
+  }
+}

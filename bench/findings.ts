@@ -1,0 +1,59 @@
+/** Collects what the rows find, of those that were asked for. A row that fails is told, and the others go on. */
+import type { LatencyRow, Report, Row } from './report.js'
+import { spreadOf } from './rounds.js'
+import type { RowName } from './row-names.js'
+
+export interface Findings {
+  readonly found: Pick<Report, 'rows' | 'latency' | 'left'>
+  wants(...names: readonly RowName[]): boolean
+  /** Does `work` when one of the rows was asked for; when it fails, those of them that are not there yet have failed. */
+  group(names: readonly RowName[], work: () => Promise<void>): Promise<void>
+  row(name: RowName, measure: () => Promise<Row>): Promise<void>
+  latency(name: RowName, measure: () => Promise<readonly LatencyRow[]>): Promise<void>
+  /** The median rate of the node in a row, measured for this purpose alone when the row was not asked for. */
+  capacity(name: RowName, measure: () => Promise<Row>): Promise<number>
+  leaveOut(names: readonly RowName[], reason: string): void
+}
+
+/** Once `isInterrupted`, rows fail because their servers are being stopped: that ends the run. */
+export function findings(only: ReadonlySet<RowName>, isInterrupted: () => boolean): Findings {
+  const rows: Row[] = []
+  const latency: LatencyRow[] = []
+  const left: { name: RowName; reason: string; failed: boolean }[] = []
+  const wants = (...names: readonly RowName[]) => names.some((name) => only.has(name))
+  const fail = (name: RowName, error: unknown) => {
+    if (isInterrupted()) throw error
+    left.push({ name, reason: error instanceof Error ? error.message : String(error), failed: true })
+  }
+  const attempt = async (name: RowName, measure: () => Promise<void>) => {
+    if (!wants(name)) return
+    try {
+      await measure()
+    } catch (error) {
+      fail(name, error)
+    }
+  }
+
+  return {
+    found: { rows, latency, left },
+    wants,
+    group: async (names, work) => {
+      if (!wants(...names)) return
+      try {
+        await work()
+      } catch (error) {
+        const there = new Set([...rows, ...latency, ...left].map(({ name }) => name))
+        for (const name of names) if (only.has(name) && !there.has(name)) fail(name, error)
+      }
+    },
+    row: (name, measure) => attempt(name, async () => void rows.push(await measure())),
+    latency: (name, measure) => attempt(name, async () => void latency.push(...(await measure()))),
+    capacity: async (name, measure) => {
+      const { node } = rows.find((row) => row.name === name) ?? (await measure())
+      return spreadOf(node.samples.map(({ perSecond }) => perSecond)).median
+    },
+    leaveOut: (names, reason) => {
+      for (const name of names) if (only.has(name)) left.push({ name, reason, failed: false })
+    },
+  }
+}

@@ -1,0 +1,102 @@
+/** Rows of single look-ups: the node against a bare server that sends the same octets for the same keys. */
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Bench, sizesOf } from './bench.js'
+import { cycle } from './keys.js'
+import type { RunningNode } from './node-under-test.js'
+import { encodeRecording, headerOf, parseAnswer } from './recording.js'
+import type { Row } from './report.js'
+import { pathOf } from './requests.js'
+import { type Side, takeTurns } from './rounds.js'
+import type { RowName } from './row-names.js'
+import { collectAnswers } from './send-all.js'
+import { loadedSide, percent, warningsOf } from './sides.js'
+
+export interface LookupSpec {
+  readonly name: RowName
+  readonly title: string
+  /** In the order drawn; they repeat. */
+  readonly requests: readonly Buffer[]
+  readonly expectStatus: number
+  /** The tier that ought to answer, as `Cache-Status` calls it. */
+  readonly expectTier?: Tier
+  /** Further baselines, after the bare server. */
+  readonly otherBaselines?: readonly Side[]
+}
+
+export type Tier = 'memory' | 'redis' | 'registry'
+
+const SAMPLED = 500
+
+export async function measureLookups(bench: Bench, node: RunningNode, spec: LookupSpec): Promise<Row> {
+  const { options } = bench
+  bench.say(`${spec.name}: ${spec.title}`)
+  const recorded = await recordForBareServer(bench, node, spec)
+  const load = { connections: options.connections, durationMs: options.durationMs, expectStatus: spec.expectStatus }
+  const [measured, ...baselines] = await takeTurns(
+    [
+      loadedSide({ ...load, name: 'node', server: node, nextRequest: cycle(spec.requests) }),
+      loadedSide({ ...load, name: 'bare http', server: bench.bare, nextRequest: cycle(recorded.requests) }),
+      ...(spec.otherBaselines ?? []),
+    ],
+    bench.turns(),
+  )
+  const tiers = await tiersOf(node, spec.requests)
+  return {
+    name: spec.name,
+    title: spec.title,
+    unit: 'answers',
+    node: measured!,
+    baselines,
+    notes: [...tierNotes(tiers, spec.expectTier), ...warningsOf([measured!, ...baselines])],
+    facts: { octetsPerAnswer: recorded.octetsPerAnswer, ...tiers },
+  }
+}
+
+export interface Recorded {
+  /** Those of the given requests whose answers were recorded, in the same order. */
+  readonly requests: readonly Buffer[]
+  readonly octetsPerAnswer: number
+}
+
+/** Asks the node for the first distinct paths of the requests, and gives its answers to the bare server. */
+export async function recordForBareServer(
+  bench: Bench,
+  node: RunningNode,
+  spec: Pick<LookupSpec, 'name' | 'requests'>,
+): Promise<Recorded> {
+  const limit = sizesOf(bench.options).recordedAnswers
+  const distinct = new Map<string, Buffer>()
+  for (const request of spec.requests) {
+    if (distinct.size === limit) break
+    distinct.set(pathOf(request), request)
+  }
+  const answers = await collectAnswers(node.port, [...distinct.values()])
+  const paths = [...distinct.keys()]
+  const file = path.join(bench.stage.scratchFolder, `${spec.name}.recording`)
+  writeFileSync(file, encodeRecording(new Map(paths.map((name, index) => [name, answers[index]!]))))
+  await bench.bare.load(file)
+  return {
+    requests: spec.requests.filter((request) => distinct.has(pathOf(request))),
+    octetsPerAnswer: Math.round(answers.reduce((sum, { length }) => sum + length, 0) / answers.length),
+  }
+}
+
+/** Share of a sample of the requests by the tier that answered, as the answers say. */
+async function tiersOf(node: RunningNode, requests: readonly Buffer[]): Promise<Record<string, number>> {
+  const step = Math.max(1, Math.floor(requests.length / SAMPLED))
+  const sample = requests.filter((_, index) => index % step === 0).slice(0, SAMPLED)
+  const counts: Record<string, number> = {}
+  for (const answer of await collectAnswers(node.port, sample)) {
+    const tier = /detail=([a-z-]+)/.exec(headerOf(parseAnswer(answer), 'cache-status') ?? '')?.[1]
+    if (tier !== undefined) counts[tier] = (counts[tier] ?? 0) + 1
+  }
+  return Object.fromEntries(Object.entries(counts).map(([tier, answers]) => [tier, answers / sample.length]))
+}
+
+function tierNotes(tiers: Readonly<Record<string, number>>, expected: Tier | undefined): string[] {
+  const entries = Object.entries(tiers)
+  if (expected === undefined || entries.length === 0) return []
+  const told = entries.map(([tier, share]) => `${tier} ${percent(share)}`).join(', ')
+  return (tiers[expected] ?? 0) > 0.99 ? [] : [`NOT ALL FROM ${expected}: ${told}`]
+}

@@ -1,0 +1,77 @@
+/** `npm run bench`: starts what it needs, measures, prints the report, stops what it started. */
+import { writeFileSync } from 'node:fs'
+import { startBareServer } from './baselines/run.js'
+import { sizesOf, turnsAfter } from './bench.js'
+import { type Cleanup, cleanup } from './cleanup.js'
+import { describeEnvironment } from './environment.js'
+import { type BenchOptions, readOptions, USAGE } from './options.js'
+import { findPinning, pinThisProcess } from './pinning.js'
+import type { Report } from './report.js'
+import { formatReport } from './report-text.js'
+import { MEMORY_CACHE_BYTES, runRows } from './run.js'
+import { setStage } from './stage.js'
+
+async function main(): Promise<number> {
+  let options: BenchOptions | 'help'
+  try {
+    options = readOptions(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`)
+    return 2
+  }
+  if (options === 'help') {
+    process.stdout.write(`${USAGE}\n`)
+    return 0
+  }
+
+  const clean = cleanup()
+  try {
+    const report = await measure(options, clean)
+    process.stdout.write(`\n${formatReport(report)}\n`)
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
+    return report.left.some(({ failed }) => failed) ? 1 : 0
+  } catch (error) {
+    if (!clean.interrupted)
+      process.stderr.write(`The bench could not go on. ${error instanceof Error ? error.message : String(error)}\n`)
+    return 1
+  } finally {
+    await clean.run()
+  }
+}
+
+async function measure(options: BenchOptions, clean: Cleanup): Promise<Report> {
+  const startedAt = performance.now()
+  const elapsed = () => (performance.now() - startedAt) / 1000
+  const say = (line: string) => void process.stderr.write(`${elapsed().toFixed(1).padStart(6)} s  ${line}\n`)
+
+  say('starting PostgreSQL and Redis')
+  const stage = await setStage(clean)
+  const pinned = findPinning()
+  if (pinned) pinThisProcess(pinned.loadCore)
+  const environment = describeEnvironment({
+    postgres: stage.postgresVersion,
+    hasRedis: stage.redisUrl !== undefined,
+    pinned,
+  })
+  const bare = await startBareServer(pinned?.serverCore)
+  clean.add(bare.stop)
+  const bench = { options, stage, pinned, bare, turns: () => turnsAfter(elapsed(), options), say }
+  const found = await runRows(bench, clean)
+  return { environment, options: describeOptions(options), ...found, seconds: elapsed() }
+}
+
+function describeOptions(options: BenchOptions): Report['options'] {
+  const { hotRecords } = sizesOf(options)
+  return {
+    records: options.records,
+    hotRecords,
+    seed: options.seed,
+    connections: options.connections,
+    rounds: options.rounds,
+    durationMs: options.durationMs,
+    memoryCacheBytes: MEMORY_CACHE_BYTES,
+    quick: options.quick,
+  }
+}
+
+process.exitCode = await main()

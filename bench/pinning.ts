@@ -1,0 +1,45 @@
+/**
+ * One core for what is measured, another for the load. On two shared cores this halves the noise. The database and Redis
+ * stay free to run on either. Linux with `taskset` (util-linux) only; elsewhere nothing is pinned, and the report says so.
+ */
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+export interface Pinning {
+  readonly serverCore: number
+  readonly loadCore: number
+}
+
+/** Undefined where pinning is not possible. */
+export function findPinning(): Pinning | undefined {
+  if (process.platform !== 'linux' || spawnSync('taskset', ['--version']).status !== 0) return undefined
+  const [serverCore, loadCore] = allowedCores()
+  return serverCore === undefined || loadCore === undefined ? undefined : { serverCore, loadCore }
+}
+
+/** Pins all threads of this process. Children started from now on inherit it unless they are pinned themselves. */
+export function pinThisProcess(core: number): void {
+  spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(process.pid)])
+}
+
+/** The command that runs `command` on one core, or as it is when `core` is undefined. */
+export function pinnedCommand(core: number | undefined, command: readonly string[]): readonly string[] {
+  return core === undefined ? command : ['taskset', '--cpu-list', String(core), ...command]
+}
+
+/** `0-2,5` → 0, 1, 2, 5. A container may have been given only some of the machine's cores. */
+export function parseCoreList(text: string): number[] {
+  return text
+    .trim()
+    .split(',')
+    .filter((range) => range !== '')
+    .flatMap((range) => {
+      const [first = 0, last = first] = range.split('-').map(Number)
+      return Array.from({ length: last - first + 1 }, (_, offset) => first + offset)
+    })
+}
+
+function allowedCores(): number[] {
+  const status = readFileSync('/proc/self/status', 'utf8')
+  return parseCoreList(/^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '')
+}
