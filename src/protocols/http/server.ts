@@ -57,7 +57,7 @@ declare module 'fastify' {
   }
 }
 
-const KEEP_ALIVE_TIMEOUT_MS = 10_000
+export const KEEP_ALIVE_SECONDS = 10
 const HEADERS_TIMEOUT_MS = 3_000
 const CONNECTIONS_CHECK_MS = 1_000
 const MAX_HEADER_BYTES = 16_384
@@ -124,7 +124,7 @@ function hardened(
   }
   const server = createServer(
     {
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_SECONDS * 1000,
       headersTimeout: HEADERS_TIMEOUT_MS,
       // Zero: body-deadline.ts bounds the body, because imports may stream for minutes.
       requestTimeout: 0,

@@ -7,8 +7,9 @@ import type { Clock } from '../../platform/clock.js'
 import type { Answer } from '../../record/answer.js'
 import type { Resolve } from '../../resolution/resolve.js'
 import { isNotModified } from '../http/conditional.js'
+import { sendReady } from '../http/ready-response.js'
 import { requestIdOf } from '../http/request-id.js'
-import type { EarlyAnswer, EarlyReport, Exchange } from '../http/server.js'
+import { type EarlyAnswer, type EarlyReport, type Exchange, KEEP_ALIVE_SECONDS } from '../http/server.js'
 import { headersOfAnswer } from './answer-headers.js'
 import { identifierInPath } from './identifier-path.js'
 import { readyBytesOf } from './ready-bytes.js'
@@ -71,13 +72,17 @@ function send(
     return
   }
   const { request, response } = exchange
-  const { tag, head, notModifiedHead, body } = readyBytesOf(answer, clock.nowMs())
+  const ready = readyBytesOf(answer, clock.nowMs())
+  const { tag, head, notModifiedHead, body } = ready
   if (isNotModified(request.headers['if-none-match'], tag)) {
     response.writeHead(304, withRequestId(notModifiedHead, request)).end()
     report.observe(304)
     return
   }
-  response.writeHead(200, withRequestId(head, request)).end(body, 'latin1')
+  const plain = request.method === 'GET' && request.headers['x-request-id'] === undefined
+  if (!plain || !sendReady(response, ready, KEEP_ALIVE_SECONDS)) {
+    response.writeHead(200, withRequestId(head, request)).end(body, 'latin1')
+  }
   report.observe(200)
 }
 

@@ -5,6 +5,7 @@
 import type { Found } from '../../record/answer.js'
 import { partsOf, visibleValues } from '../../record/select.js'
 import { formatTag } from '../http/conditional.js'
+import { readyStart } from '../http/ready-response.js'
 import { headersOfAnswer } from './answer-headers.js'
 import { recordJson } from './record-json.js'
 
@@ -13,6 +14,8 @@ export interface ReadyBytes {
   /** Names and values in turn, as `writeHead` takes them. */
   readonly head: readonly string[]
   readonly notModifiedHead: readonly string[]
+  /** The same head, as `sendReady` takes it. */
+  readonly start: string
   /** Octets as latin1 characters. */
   readonly body: string
 }
@@ -41,5 +44,5 @@ function make(answer: Found, nowMs: number): ReadyBytes {
   const about = Object.entries(headersOfAnswer(answer, nowMs)).flat()
   const notModifiedHead = ['ETag', tag, ...about]
   const head = ['Content-Type', 'application/json', 'Content-Length', String(body.length), ...notModifiedHead]
-  return { tag, head, notModifiedHead, body }
+  return { tag, head, notModifiedHead, start: readyStart(head), body }
 }
