@@ -25,11 +25,16 @@ async function main(config: Config): Promise<void> {
   const life = lifecycle(log)
   stopOnSignals(life, log)
   log.debug('Settings', describeConfig(config))
-  const node = await startNode(config, log, life)
-  process.stdout.write(banner(node, config))
+  let adminKey: string | undefined
+  const onAdminKey = (apiKey: string) => {
+    adminKey = apiKey
+    process.stdout.write(`\n  Administrator's key, shown only now: ${apiKey}\n\n`)
+  }
+  const node = await startNode(config, log, { life, onAdminKey })
+  process.stdout.write(banner(node, config, adminKey))
 }
 
-function banner(node: RunningNode, config: Config): string {
+function banner(node: RunningNode, config: Config, adminKey: string | undefined): string {
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
   const { kind, version } = node.database
   const redis = {
@@ -46,23 +51,29 @@ function banner(node: RunningNode, config: Config): string {
     `  database  PostgreSQL ${version}, ${kind === 'embedded' ? `embedded in ${config.dataFolder}` : 'as configured'}`,
     `  cache     ${redis[node.redis]}`,
     ...(node.demo?.loaded ? [`  catalogue ${node.demo.products} products and ${node.demo.parts} parts to try`] : []),
-    ...(node.newAdminKey ? ['', `  Administrator's key, shown only now: ${node.newAdminKey}`] : []),
+    `  administrator's key: ${whereIsTheKey(config, adminKey)}`,
     '',
     'Try it in another terminal, from this folder:',
-    ...commandsToPaste(node, config).map((command) => `  ${command}`),
+    ...commandsToPaste(node, config, adminKey).map((command) => `  ${command}`),
     '',
     '',
   ].join('\n')
 }
 
+function whereIsTheKey(config: Config, adminKey: string | undefined): string {
+  if (adminKey !== undefined) return 'shown above, and only now'
+  if (config.adminKey !== undefined) return 'as configured in JIEXI_ADMIN_KEY'
+  return 'shown at the first start; if it is lost, start once with JIEXI_ADMIN_KEY set to a new one'
+}
+
 /** Look up a product, look up a part, make a key and register something of one's own. */
-function commandsToPaste(node: RunningNode, config: Config): string[] {
+function commandsToPaste(node: RunningNode, config: Config, adminKey: string | undefined): string[] {
   const jiexi = node.url === DEFAULT_NODE ? 'npx jiexi' : `npx jiexi --node ${node.url}`
   if (!config.demo) return [`${jiexi} status`]
-  const administrator = `--api-key ${node.newAdminKey ?? "<administrator's key>"}`
+  const createKey = `${jiexi} keys create --enterprise ${MACHINE_BUILDER.id} --api-key "${adminKey ?? '$JIEXI_ADMIN_KEY'}"`
   return [
     `${jiexi} resolve ${SAMPLE_PRODUCT}`,
     `${jiexi} resolve ${SAMPLE_PART} --explain`,
-    `export JIEXI_API_KEY=$(${jiexi} keys create --enterprise ${MACHINE_BUILDER.id} ${administrator}) && ${jiexi} register ${MACHINE_BUILDER.prefix}/MY-1 --template part --set partNumber=MY-1 --set name="My first part"`,
+    `KEY=$(${createKey}) && ${jiexi} --api-key "$KEY" register ${MACHINE_BUILDER.prefix}/MY-1 --template part --set partNumber=MY-1 --set name="My first part"`,
   ]
 }
