@@ -13,19 +13,27 @@ export interface Bench {
   readonly bare: BareServer
   /** How often sides take turns now: less often late in a quick run, so that it ends in time. */
   turns(): Turns
+  /** Whether a quick run had better begin no further row. */
+  isOutOfTime(): boolean
   /** One line on what is being done, for whoever waits. */
   say(line: string): void
 }
 
 /** A quick run promises to end within 45 s; on a busy machine it makes do with less from here on. */
 const QUICK_ONE_ROUND_AFTER_SECONDS = 24
-const QUICK_NO_WARM_UP_AFTER_SECONDS = 36
+const QUICK_NO_WARM_UP_AFTER_SECONDS = 32
+/** A row takes up to some seconds, and so does stopping everything. */
+const QUICK_NO_MORE_AFTER_SECONDS = 36
 
 export function turnsAfter(elapsedSeconds: number, { quick, rounds }: BenchOptions): Turns {
   return {
     rounds: quick && elapsedSeconds > QUICK_ONE_ROUND_AFTER_SECONDS ? 1 : rounds,
     warmUp: !quick || elapsedSeconds <= QUICK_NO_WARM_UP_AFTER_SECONDS,
   }
+}
+
+export function isLate(elapsedSeconds: number, { quick }: BenchOptions): boolean {
+  return quick && elapsedSeconds > QUICK_NO_MORE_AFTER_SECONDS
 }
 
 /** Bounds that keep a run of ten million records in memory and time. */

@@ -15,8 +15,17 @@ export interface Findings {
   leaveOut(names: readonly RowName[], reason: string): void
 }
 
-/** Once `isInterrupted`, rows fail because their servers are being stopped: that ends the run. */
-export function findings(only: ReadonlySet<RowName>, isInterrupted: () => boolean): Findings {
+export interface FindingsOptions {
+  readonly only: ReadonlySet<RowName>
+  /** Once so, rows fail because their servers are being stopped: that ends the run. */
+  readonly isInterrupted: () => boolean
+  /** Once so, rows that have not begun are left out. */
+  readonly isOutOfTime: () => boolean
+}
+
+const OUT_OF_TIME = 'the machine was too busy for all rows in the time of a quick run; name it with --only'
+
+export function findings({ only, isInterrupted, isOutOfTime }: FindingsOptions): Findings {
   const rows: Row[] = []
   const latency: LatencyRow[] = []
   const left: { name: RowName; reason: string; failed: boolean }[] = []
@@ -25,8 +34,12 @@ export function findings(only: ReadonlySet<RowName>, isInterrupted: () => boolea
     if (isInterrupted()) throw error
     left.push({ name, reason: error instanceof Error ? error.message : String(error), failed: true })
   }
+  const leaveOut = (names: readonly RowName[], reason: string) => {
+    for (const name of names) if (only.has(name)) left.push({ name, reason, failed: false })
+  }
   const attempt = async (name: RowName, measure: () => Promise<void>) => {
     if (!wants(name)) return
+    if (isOutOfTime()) return leaveOut([name], OUT_OF_TIME)
     try {
       await measure()
     } catch (error) {
@@ -39,6 +52,7 @@ export function findings(only: ReadonlySet<RowName>, isInterrupted: () => boolea
     wants,
     group: async (names, work) => {
       if (!wants(...names)) return
+      if (isOutOfTime()) return leaveOut(names, OUT_OF_TIME)
       try {
         await work()
       } catch (error) {
@@ -52,8 +66,6 @@ export function findings(only: ReadonlySet<RowName>, isInterrupted: () => boolea
       const { node } = rows.find((row) => row.name === name) ?? (await measure())
       return spreadOf(node.samples.map(({ perSecond }) => perSecond)).median
     },
-    leaveOut: (names, reason) => {
-      for (const name of names) if (only.has(name)) left.push({ name, reason, failed: false })
-    },
+    leaveOut,
   }
 }

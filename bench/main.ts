@@ -1,7 +1,7 @@
 /** `npm run bench`: starts what it needs, measures, prints the report, stops what it started. */
 import { writeFileSync } from 'node:fs'
 import { startBareServer } from './baselines/run.js'
-import { sizesOf, turnsAfter } from './bench.js'
+import { isLate, sizesOf, turnsAfter } from './bench.js'
 import { type Cleanup, cleanup } from './cleanup.js'
 import { describeEnvironment } from './environment.js'
 import { type BenchOptions, readOptions, USAGE } from './options.js'
@@ -55,7 +55,15 @@ async function measure(options: BenchOptions, clean: Cleanup): Promise<Report> {
   })
   const bare = await startBareServer(pinned?.serverCore)
   clean.add(bare.stop)
-  const bench = { options, stage, pinned, bare, turns: () => turnsAfter(elapsed(), options), say }
+  const bench = {
+    options,
+    stage,
+    pinned,
+    bare,
+    turns: () => turnsAfter(elapsed(), options),
+    isOutOfTime: () => isLate(elapsed(), options),
+    say,
+  }
   const found = await runRows(bench, clean)
   return { environment, options: describeOptions(options), ...found, seconds: elapsed() }
 }

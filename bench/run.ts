@@ -34,7 +34,11 @@ const REDIS_ROWS = ['redis', 'latency-redis'] as const satisfies readonly RowNam
 const POSTGRES_ROWS = ['postgres', 'latency-postgres'] as const satisfies readonly RowName[]
 
 export async function runRows(bench: Bench, clean: Cleanup): Promise<Findings['found']> {
-  const results = findings(bench.options.only, () => clean.interrupted)
+  const results = findings({
+    only: bench.options.only,
+    isInterrupted: () => clean.interrupted,
+    isOutOfTime: () => bench.isOutOfTime(),
+  })
   const redisUrl = bench.stage.redisUrl
   const start = (caches: { readonly memoryCacheBytes: number; readonly redisUrl: string }) =>
     startMeasuredNode(bench, clean, caches)

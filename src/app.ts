@@ -33,7 +33,7 @@ import { registryLookup } from './registry/records.js'
 import type { Registry } from './registry/registry.js'
 import { currentRoutes } from './registry/routes.js'
 import { nodeSecret } from './registry/secrets.js'
-import { authorities, type RouteTable } from './resolution/authorities.js'
+import { authorities, type RouteTable, refuseForeign } from './resolution/authorities.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
 import { loadShedding } from './resolution/load-shedding.js'
 import { measured } from './resolution/measured.js'
@@ -162,6 +162,7 @@ function chainOf(core: Core, parts: { readonly shared: SharedStore | undefined; 
   const layers = [
     measured(metrics.lookups, clock),
     memoryCached({ store: memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds }),
+    refuseForeign(parts.routes),
     singleFlight(clock, config.stalenessBoundMs),
     ...(parts.shared ? [parts.shared.layer] : []),
     loadShedding(MAX_WAITING_LOOKUPS),

@@ -7,7 +7,7 @@ import type { Identifier } from '../identifier/identifier.js'
 import { prefixCandidates } from '../identifier/parse.js'
 import { NodeError } from '../platform/errors.js'
 import type { Answer } from '../record/answer.js'
-import type { Resolve } from './resolve.js'
+import type { Layer, Resolve } from './resolve.js'
 
 export interface Route {
   readonly prefix: string
@@ -34,6 +34,15 @@ export function authorities(options: AuthoritiesOptions): Resolve {
     const answer = await options.registry(query.identifier, route.prefix)
     query.trace?.step('registry', answer.kind)
     return answer.stamp <= stamp ? answer : { ...answer, stamp }
+  }
+}
+
+/** Spares the tiers below it the look-ups that nobody here can answer. @throws NodeError `prefix-not-served` */
+export function refuseForeign(routes: AuthoritiesOptions['routes']): Layer {
+  return (next) => (query) => {
+    const table = routes()
+    if (!(table instanceof Promise)) requireRoute(table, query.identifier)
+    return next(query)
   }
 }
 

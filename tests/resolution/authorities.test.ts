@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseIdentifier } from '../../src/identifier/parse.js'
-import { authorities, type Route } from '../../src/resolution/authorities.js'
-import type { Query } from '../../src/resolution/resolve.js'
+import { authorities, type Route, type RouteTable, refuseForeign } from '../../src/resolution/authorities.js'
+import { compose, type Query } from '../../src/resolution/resolve.js'
 
 test('the longest known prefix is asked, and only that', async () => {
   const { resolve, asked } = setUp([active('88'), active('88.118'), active('88.118.8')])
@@ -29,6 +29,20 @@ test('a suspended prefix does not resolve, and its parent does not answer for it
   const { resolve, asked } = setUp([active('88.118'), { prefix: '88.118.8', state: 'suspended' }])
   await expect(resolve(query('88.118.8/pump'))).rejects.toThrow(/suspended/)
   expect(asked).toEqual([])
+})
+
+test('a foreign prefix is refused before any tier below is asked, once the routes are at hand', async () => {
+  let asked = 0
+  const below = async () => {
+    asked += 1
+    throw new Error('asked')
+  }
+  const table = new Map([['88.118.8', active('88.118.8')]])
+  const guarded = (routes: () => RouteTable | Promise<RouteTable>) => compose([refuseForeign(routes)], below)
+  expect(() => guarded(() => table)(query('10.1000/182'))).toThrow(/not this node's prefix/)
+  expect(asked).toBe(0)
+  await expect(guarded(() => table)(query('88.118.8/pump'))).rejects.toThrow('asked')
+  await expect(guarded(async () => table)(query('10.1000/182'))).rejects.toThrow('asked')
 })
 
 test('an answer is stamped no later than its route was looked at', async () => {
