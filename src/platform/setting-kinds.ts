@@ -1,4 +1,5 @@
 /** Readers of one environment variable's text. Each throws an Error whose message says what is expected. */
+import { isIP } from 'node:net'
 import path from 'node:path'
 
 export type ReadSetting<Value> = (text: string) => Value
@@ -99,6 +100,15 @@ export function nodeName(text: string): string {
 export function proxies(text: string): boolean | readonly string[] {
   if (/^(true|false)$/i.test(text)) return yesOrNo(text)
   const addresses = text.split(',').map((part) => part.trim())
-  if (addresses.every((part) => /^[\da-f.:]+(\/\d{1,3})?$/i.test(part))) return addresses
-  throw new Error('expected true, false, or addresses of proxies such as 10.0.0.0/8,127.0.0.1')
+  const wrong = addresses.find((part) => !isNetwork(part))
+  if (wrong === undefined) return addresses
+  throw new Error(`expected true, false, or addresses of proxies such as 10.0.0.0/8,127.0.0.1; "${wrong}" is none`)
+}
+
+/** An address, or one with the length of its network mask: 1 to 32 bits, for IPv6 1 to 128. */
+function isNetwork(text: string): boolean {
+  const [, host = '', mask] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
+  const family = isIP(host)
+  if (family === 0) return false
+  return mask === undefined || (Number(mask) >= 1 && Number(mask) <= (family === 4 ? 32 : 128))
 }

@@ -1,12 +1,13 @@
 /** What the text of an attribute must be, by kind. A text that passes is kept exactly as it came. */
 import { gs1CheckDigit } from '../identifier/check-digits.js'
 import { parseIdentifier } from '../identifier/parse.js'
+import { daysIn } from './calendar.js'
 import type { Attribute, AttributeKind } from './template.js'
-import { type TextFault, tooLong, unstorable } from './text-check.js'
+import { misleading, type TextFault, tooLong, unstorable } from './text-check.js'
 
 export function attributeFault({ kind, maxOctets }: Attribute, text: string): TextFault | undefined {
   if (text.trim() === '') return { reason: 'is blank: give a text, or leave it out' }
-  return unstorable(text) ?? KINDS[kind](text) ?? tooLong(text, maxOctets)
+  return unstorable(text) ?? misleading(text) ?? KINDS[kind](text) ?? tooLong(text, maxOctets)
 }
 
 const KINDS: Readonly<Record<AttributeKind, (text: string) => TextFault | undefined>> = {
@@ -47,12 +48,6 @@ function dateFault(text: string): TextFault | undefined {
   const days = daysIn(year, month)
   if (day >= 1 && day <= days) return undefined
   return { reason: `has day ${parts[3]}: days of ${parts[1]}-${parts[2]} are 01 to ${days}`, position: DAY_POSITION }
-}
-
-function daysIn(year: number, month: number): number {
-  const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-  if (month === 2) return isLeap ? 29 : 28
-  return [4, 6, 9, 11].includes(month) ? 30 : 31
 }
 
 /** The parser would quietly repair backslashes, missing slashes, and white space: what is kept must be what others read. */

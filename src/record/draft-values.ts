@@ -4,7 +4,7 @@ import { type FaultList, shown } from './faults.js'
 import { checkMembers, isJsonObject, type JsonObject, kindOf, ownMember } from './json-object.js'
 import { DEFAULT_PERMISSIONS, type Reference, type Value } from './record.js'
 import { FIRST_ATTRIBUTE_INDEX, RESERVED_INDEXES, type Template } from './template.js'
-import { controlCharacter, type TextFault, tooLong, unstorable } from './text-check.js'
+import { controlCharacter, misleading, type TextFault, tooLong, unstorable } from './text-check.js'
 import { readData } from './value-data.js'
 
 export const MAX_TTL_SECONDS = 0x7fff_ffff
@@ -98,7 +98,7 @@ export function readType(input: unknown, path: string, faults: FaultList): strin
   const fault: TextFault | undefined =
     input === ''
       ? { reason: 'is empty' }
-      : (unstorable(input) ?? controlCharacter(input) ?? tooLong(input, MAX_TYPE_OCTETS))
+      : (unstorable(input) ?? controlCharacter(input) ?? misleading(input) ?? tooLong(input, MAX_TYPE_OCTETS))
   if (fault !== undefined) faults.add(path, fault.reason, fault.position)
   return fault === undefined ? input : undefined
 }
@@ -146,7 +146,7 @@ function readReference(input: unknown, path: string, faults: FaultList): Referen
     faults.add(`${path}.handle`, 'must be a text that names a record')
     return undefined
   }
-  const fault = unstorable(handle) ?? tooLong(handle, MAX_REFERENCE_OCTETS)
+  const fault = unstorable(handle) ?? misleading(handle) ?? tooLong(handle, MAX_REFERENCE_OCTETS)
   if (fault !== undefined) faults.add(`${path}.handle`, fault.reason, fault.position)
   return isIndex && fault === undefined ? { handle, index } : undefined
 }

@@ -8,7 +8,7 @@
  */
 import type { FaultList } from './faults.js'
 import { checkMembers, isJsonObject, kindOf, ownMember } from './json-object.js'
-import { type TextFault, tooLong, unstorable } from './text-check.js'
+import { misleading, type TextFault, tooLong, unstorable } from './text-check.js'
 
 export const MAX_DATA_OCTETS = 64 * 1024
 
@@ -38,7 +38,7 @@ export function readData(input: unknown, path: string, faults: FaultList): strin
 }
 
 function readText(text: string, path: string, faults: FaultList): string | undefined {
-  const fault = unstorable(text) ?? tooLong(text, MAX_DATA_OCTETS)
+  const fault = unstorable(text) ?? misleading(text) ?? tooLong(text, MAX_DATA_OCTETS)
   if (fault === undefined) return text
   faults.add(path, fault.reason, fault.position)
   return undefined

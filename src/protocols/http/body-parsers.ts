@@ -7,6 +7,7 @@ import { decodeUtf8, parseStrictJson } from './strict-json.js'
 export const DEFAULT_BODY_LIMIT = 1024 * 1024
 export const BATCH_BODY_LIMIT = 16 * 1024 * 1024
 
+const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*"?([^";\s]*)/i
 const JSON_TYPES = ['application/json', 'application/merge-patch+json']
 const LINE_TYPES = ['application/x-ndjson', 'text/plain']
 const BYTE_TYPES = ['application/x-protobuf']
@@ -33,6 +34,23 @@ export function readBodies(app: FastifyInstance): void {
   }
 }
 
+/** What a body may be at the address of this request: what its route says it consumes, else all that can be read. */
+export function mediaTypesOf(request: FastifyRequest): readonly string[] {
+  const schema = request.routeOptions?.schema as { readonly consumes?: readonly string[] } | undefined
+  return schema?.consumes ?? [...JSON_TYPES, ...LINE_TYPES, ...BYTE_TYPES]
+}
+
+export function mediaTypeRefused(request: FastifyRequest): NodeError {
+  const takes = mediaTypesOf(request).join(', ')
+  const given = request.headers['content-type']
+  return new NodeError(
+    'media-type-unsupported',
+    given === undefined
+      ? `Name the media type of the body in Content-Type; this address takes ${takes}.`
+      : `This address takes ${takes}; the body came as ${JSON.stringify(given.slice(0, 100))}.`,
+  )
+}
+
 /** SHA-256 over the method, the path with its query and the body. Only for requests that name an Idempotency-Key. */
 export function digestOf(request: FastifyRequest): Buffer {
   const { method, url, headers } = request.raw
@@ -48,5 +66,17 @@ function read(request: FastifyRequest, body: Buffer, parse: (bytes: Buffer) => u
   if (coding !== undefined && coding !== 'identity')
     throw new NodeError('media-type-unsupported', 'Send the body without Content-Encoding; none is supported.')
   if (headers['idempotency-key'] !== undefined) digests.set(request, createHash('sha256').update(body).digest())
-  return body.length === 0 ? undefined : parse(body)
+  if (body.length === 0) return undefined
+  requireMediaType(request)
+  return parse(body)
+}
+
+/** @throws NodeError `media-type-unsupported`: can be read, but is not taken here; or text that is not UTF-8 */
+function requireMediaType(request: FastifyRequest): void {
+  const given = request.headers['content-type'] ?? ''
+  const type = (given.split(';', 1)[0] ?? '').trim().toLowerCase()
+  if (!mediaTypesOf(request).includes(type)) throw mediaTypeRefused(request)
+  const charset = CHARSET.exec(given)?.[1]
+  if (charset !== undefined && !/^utf-?8$/i.test(charset))
+    throw new NodeError('media-type-unsupported', `Send the body as UTF-8, not as ${charset.slice(0, 40)}.`)
 }

@@ -1,31 +1,37 @@
 /** Fastify's own errors in our words. Its messages may name internals, so only known codes speak. */
-import type { FastifySchemaValidationError } from 'fastify'
-import { type Fault, NodeError } from '../../platform/errors.js'
+import type { FastifyRequest } from 'fastify'
+import { NodeError } from '../../platform/errors.js'
+import { DEFAULT_BODY_LIMIT, mediaTypeRefused } from './body-parsers.js'
 import { HttpRefusal } from './problem.js'
+import { type SchemaFault, shapeRefused } from './schema-faults.js'
 
 interface FastifyLikeError {
   readonly code?: unknown
   readonly statusCode?: unknown
-  readonly validation?: readonly FastifySchemaValidationError[]
+  readonly validation?: readonly SchemaFault[]
   readonly validationContext?: string
 }
 
-const MAX_FAULTS = 20
-
-/** Our errors stay what they are; what is not known stays too, and is an internal error to the client. */
-export function ourError(error: unknown): unknown {
+/**
+ * Our errors stay what they are; what is not known stays too, and is an internal error to the client. Of the request,
+ * where there is one, it is told what its route takes.
+ */
+export function ourError(error: unknown, request?: FastifyRequest): unknown {
   if (error instanceof NodeError || error instanceof HttpRefusal || typeof error !== 'object' || error === null)
     return error
   const { code, statusCode, validation, validationContext } = error as FastifyLikeError
-  if (validation !== undefined) return malformed(validation, validationContext ?? 'body')
+  if (validation !== undefined)
+    return shapeRefused(validation, { part: validationContext ?? 'body', schema: schemaOf(request, validationContext) })
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new NodeError('too-large', 'The body is larger than this address takes. Send it in smaller parts.')
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new NodeError(
-        'media-type-unsupported',
-        'This address does not take a body of that Content-Type. /docs lists what it takes.',
+        'too-large',
+        `A body may have ${limitOf(request)} at this address. Send it in smaller parts, or import it: POST /v1/imports.`,
       )
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return request === undefined
+        ? new NodeError('media-type-unsupported', 'No address takes a body of that Content-Type.')
+        : mediaTypeRefused(request)
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new NodeError('request-malformed', 'The body is not as long as Content-Length says.')
     case 'FST_ERR_BAD_URL':
@@ -44,23 +50,11 @@ export function ourError(error: unknown): unknown {
   return error
 }
 
-function malformed(found: readonly FastifySchemaValidationError[], part: string): NodeError {
-  // An unknown member is told twice: once as itself, whose schema is then `false`.
-  const told = found.filter(({ keyword }) => keyword !== 'boolean')
-  const faults = told.slice(0, MAX_FAULTS).map((one) => faultOf(one, part))
-  const fields = [...new Set(faults.map((fault) => fault.field))].join(', ')
-  return new NodeError('request-malformed', `The request does not have the shape asked for: see ${fields}.`, { faults })
+function limitOf(request: FastifyRequest | undefined): string {
+  return `${(request?.routeOptions?.bodyLimit ?? DEFAULT_BODY_LIMIT) / 2 ** 20} MiB`
 }
 
-function faultOf(found: FastifySchemaValidationError, part: string): Fault {
-  const path = found.instancePath.slice(1).replaceAll('/', '.')
-  return { field: path === '' ? part : path, reason: reasonOf(found) }
-}
-
-function reasonOf(found: FastifySchemaValidationError): string {
-  const params = found.params as Readonly<Record<string, unknown>>
-  if (found.keyword === 'additionalProperties')
-    return `unknown: ${[params['additionalProperties']].flat().join(', ')}; see /docs for what is known`
-  if (found.keyword === 'required') return `missing: ${[params['requiredProperties']].flat().join(', ')}`
-  return found.message ?? 'not as described at /docs'
+function schemaOf(request: FastifyRequest | undefined, part: string | undefined): unknown {
+  const schema = request?.routeOptions?.schema as Readonly<Record<string, unknown>> | undefined
+  return schema?.[part ?? 'body']
 }

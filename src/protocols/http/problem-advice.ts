@@ -62,11 +62,13 @@ export const adviceOf = {
   },
   'media-type-unsupported': {
     meaning: 'The body came as a media type, or with a content coding, that this address does not take.',
-    action: 'Send <code>Content-Type: application/json</code> and no <code>Content-Encoding</code>.',
+    action:
+      '<code>detail</code> lists what the address takes. Most take <code>Content-Type: application/json</code>, as UTF-8; none takes a <code>Content-Encoding</code>.',
   },
   'too-large': {
     meaning: 'The body, or the number of items in it, is above the bound of this address.',
-    action: 'Split it. Very many records are best imported: <code>POST /v1/imports</code>.',
+    action:
+      '<code>detail</code> names the bound. Split it. Very many records are best imported: <code>POST /v1/imports</code>.',
   },
   'already-exists': {
     meaning: 'What was to be created exists already.',
@@ -117,8 +119,10 @@ export const adviceOf = {
     action: 'The <code>Allow</code> header lists the methods it takes.',
   },
   'request-timeout': {
-    meaning: 'Header fields or body took longer to arrive than the node waits.',
-    action: 'Send again over a better connection, or in smaller parts.',
+    meaning:
+      'Header fields or body took longer to arrive than the node waits: for a body 5 s, and 1 s more for each 128 KiB that has arrived.',
+    action:
+      'Check that the body is as long as <code>Content-Length</code> says. Then send again over a better connection, in smaller parts, or as an import: <code>POST /v1/imports</code> takes a file at any pace.',
   },
   'address-too-long': {
     meaning: 'A part of the path is longer than any identifier can be.',

@@ -28,6 +28,8 @@ export function readyStart(head: readonly string[]): string {
 export function sendReady(response: ServerResponse, ready: ReadyResponse, keepAliveSeconds: number): boolean {
   const raw = response as ServerResponse & WithHead
   if (!response.shouldKeepAlive || response.req.httpVersionMinor !== 1 || raw._header !== null) return false
+  // Fields that somebody has set already are not in the head made beforehand.
+  if (response.getHeaderNames().length > 0) return false
   response.statusCode = 200
   raw._header = `${ready.start}Date: ${dateNow()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n`
   response.end(ready.body, 'latin1')

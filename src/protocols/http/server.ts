@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { NodeError } from '../../platform/errors.js'
-import { boundBody } from './body-deadline.js'
+import { BODY_OCTETS_PER_SECOND, boundBody, type LateBody } from './body-deadline.js'
 import { DEFAULT_BODY_LIMIT, readBodies } from './body-parsers.js'
 import { clientErrorOf } from './client-errors.js'
 import { ourError } from './fastify-errors.js'
@@ -25,7 +25,7 @@ export interface Failure {
 export interface HttpServerOptions {
   /** Default 10,000. Beyond it connections are closed at once. */
   readonly maxConnections?: number
-  /** How long the whole body may take to arrive. Default 5,000. */
+  /** How long a body may take to arrive, before what has arrived earns it more (body-deadline.ts). Default 5,000. */
   readonly bodyTimeoutMs?: number
   /** Whose X-Forwarded-For counts: addresses or networks of the proxies in front. Default none. */
   readonly trustProxy?: boolean | string | readonly string[]
@@ -119,7 +119,7 @@ function hardened(
       return
     }
     options.onArrival?.({ request, response })
-    boundBody({ request, response }, bodyTimeoutMs, () => endLate(request, response, bodyTimeoutMs))
+    boundBody({ request, response }, bodyTimeoutMs, (late) => endLate({ request, response }, bodyTimeoutMs, late))
     handler(request, response)
   }
   const server = createServer(
@@ -145,15 +145,22 @@ function hardened(
   return server
 }
 
-function endLate(request: IncomingMessage, response: ServerResponse, bodyTimeoutMs: number): void {
+function endLate({ request, response }: Exchange, bodyTimeoutMs: number, { receivedOctets, tookMs }: LateBody): void {
   if (!response.headersSent) {
     response.setHeader('connection', 'close')
     refuseBare(
       { request, response },
-      new HttpRefusal('request-timeout', `The body did not arrive within ${bodyTimeoutMs / 1000} seconds.`),
+      new HttpRefusal(
+        'request-timeout',
+        `The body is not complete ${seconds(tookMs)} after the request began; ${receivedOctets} octets have come. It may take ${seconds(bodyTimeoutMs)}, and one second more for each ${BODY_OCTETS_PER_SECOND / 1024} KiB that has arrived. Check that the body is as long as Content-Length says, and send again, over a slow connection in smaller parts; an import (POST /v1/imports) may take any time.`,
+      ),
     )
   }
   request.socket.destroySoon()
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`
 }
 
 function refuseBare(
@@ -181,7 +188,7 @@ interface Refused {
 function refuse(thrown: unknown, { request, reply, onFailure }: Refused): void {
   // A body deadline has answered already.
   if (reply.raw.headersSent) return
-  const error = ourError(thrown)
+  const error = ourError(thrown, request)
   // Closing now would reset the connection under a client that is still sending, and it would never read why.
   reply.removeHeader('connection')
   if (isInternal(error)) onFailure?.(failureOf(error, request.raw, request.id))

@@ -192,7 +192,17 @@ function skipSpace(scan: Scan): void {
 }
 
 function unexpected({ text, at }: Scan): string {
-  return at >= text.length ? 'the text ends too early' : `${JSON.stringify(text[at])} must not stand here`
+  return at >= text.length ? 'the text ends too early' : `${named(text.codePointAt(at)!)} must not stand here`
+}
+
+const BYTE_ORDER_MARK = 0xfeff
+
+/** What cannot be seen is told by its number. */
+function named(codePoint: number): string {
+  if (codePoint === BYTE_ORDER_MARK) return 'U+FEFF (byte order mark)'
+  const character = String.fromCodePoint(codePoint)
+  if (/[\p{L}\p{N}\p{P}\p{S}]/u.test(character)) return JSON.stringify(character)
+  return `U+${codePoint.toString(16).toUpperCase().padStart(4, '0')}`
 }
 
 function fail(scan: Scan, reason: string): never {

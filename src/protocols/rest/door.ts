@@ -9,7 +9,9 @@ import type {
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
+  RouteOptions,
 } from 'fastify'
+import { Settings } from 'typebox/system'
 import { type Authenticate, authenticator } from '../http/authenticate.js'
 import { docs } from './docs.js'
 import type { RestOptions } from './door-options.js'
@@ -37,12 +39,17 @@ export type RestScope = FastifyInstance<
   TypeBoxTypeProvider
 >
 
+/** A request's faults are told together: the library's own bound is 8. */
+const MAX_SCHEMA_ERRORS = 100
+
 export function restDoor(server: FastifyInstance, door: RestOptions): void {
   server.answerEarly(plainLookup(door.resolve, door.clock))
   server.answerEarly(refuseBadEscapes)
   server.register(async (plain) => {
+    plain.addHook('onRoute', sayWhatIsTaken)
     await docs(plain)
     const app = plain.withTypeProvider<TypeBoxTypeProvider>()
+    Settings.Set({ maxErrors: MAX_SCHEMA_ERRORS })
     app.setValidatorCompiler(TypeBoxValidatorCompiler)
     // Schemas describe what is answered; they neither filter nor reorder it.
     app.setSerializerCompiler(() => (data) => JSON.stringify(data))
@@ -60,4 +67,10 @@ export function restDoor(server: FastifyInstance, door: RestOptions): void {
     ])
       routes(scope)
   })
+}
+
+/** A route that says nothing else takes JSON; what else this node could read is 415 there. */
+function sayWhatIsTaken({ method, schema }: RouteOptions): void {
+  if (schema?.body === undefined) return
+  schema.consumes ??= method === 'PATCH' ? ['application/json', 'application/merge-patch+json'] : ['application/json']
 }

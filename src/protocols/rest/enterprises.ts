@@ -10,6 +10,12 @@ import { pageOf } from './pages.js'
 import { ApiKeyShape, DEFAULT_PAGE, EnterpriseShape, Page, PageQuery } from './schemas.js'
 
 const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
+/** As registry/enterprises.ts has it; here so that its fault is told with the others. */
+const EnterpriseId = Type.String({
+  pattern: '^[a-z0-9][a-z0-9-]{0,63}$',
+  description: '1 to 64 of a-z, 0-9 and "-", not starting with "-"',
+  examples: ['acme'],
+})
 const json = 'application/json'
 const one = { [json]: EnterpriseShape }
 
@@ -21,7 +27,7 @@ export function enterpriseRoutes({ app, door, authenticate }: Scope): void {
       schema: {
         ...operation({ tag: 'Enterprises', summary: 'Create an enterprise', secured: true }),
         body: Type.Object(
-          { id: Type.Optional(Type.String()), name: Type.String() },
+          { id: Type.Optional(EnterpriseId), name: Type.String({ minLength: 1, maxLength: 200 }) },
           { additionalProperties: false, examples: [{ id: 'acme', name: 'ACME Pumps' }] },
         ),
         ...answers(201, 'Created', one),

@@ -32,9 +32,9 @@ export function identifierError(fault: IdentifierFault, field = 'identifier'): N
   })
 }
 
-/** The path of the identifier's own page on this node. */
-export function pathOfIdentifier(key: string): string {
-  return `/v1/identifiers/${encodeURIComponent(key).replaceAll('%2F', '/').replaceAll('%3A', ':')}`
+/** The path of the identifier's own page on this node; it keeps the spelling. */
+export function pathOfIdentifier(spelling: string): string {
+  return `/v1/identifiers/${encodeURIComponent(spelling).replaceAll('%2F', '/').replaceAll('%3A', ':')}`
 }
 
 function rawAfter(url: string, route: string): string {

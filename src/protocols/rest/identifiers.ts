@@ -34,6 +34,7 @@ export function identifierWrites(door: RestOptions, authenticate: Authenticate):
     async put(request, reply) {
       const { principal, identifier, condition } = await opened(request)
       refuseQuery(request, [])
+      refuseEmptyBody(request)
       const draft = readDraft(request.body, nowSeconds())
       if (!draft.ok) throw draftError(draft)
       const registration = { identifier, intent: 'register', ...draft.value, ...condition } as const
@@ -42,6 +43,7 @@ export function identifierWrites(door: RestOptions, authenticate: Authenticate):
     async patch(request, reply) {
       const { principal, identifier, condition } = await opened(request)
       refuseQuery(request, [])
+      refuseEmptyBody(request)
       const amendment = {
         identifier,
         amend: (current: Parameters<typeof mergeDraft>[0]) => mergeDraft(current, request.body, nowSeconds()),
@@ -76,7 +78,7 @@ function receipt(reply: FastifyReply, written: Receipt): FastifyReply {
     .code(written.outcome === 'created' ? 201 : 200)
     .headers({
       'cache-control': 'no-store',
-      location: pathOfIdentifier(written.key),
+      location: pathOfIdentifier(written.identifier),
       etag: formatTag(written.version),
       'jiexi-version': String(written.version),
       'jiexi-token': written.token,
@@ -95,6 +97,13 @@ function reasonOf(request: FastifyRequest): string | undefined {
       faults: [{ field: 'body', reason: 'must be an object with the one member reason, a string' }],
     })
   return reason ?? query.get('reason') ?? undefined
+}
+
+function refuseEmptyBody({ body }: FastifyRequest): void {
+  if (body !== undefined) return
+  throw new NodeError('request-malformed', 'The body is empty: send the record, as {"template": …, "attributes": …}.', {
+    faults: [{ field: 'body', reason: 'the body is empty' }],
+  })
 }
 
 function refuseQuery(request: FastifyRequest, known: readonly string[]): URLSearchParams {

@@ -1,5 +1,6 @@
 /** What the query of a look-up may ask for. Unknown or repeated parameters are refused: a typing error must not pass. */
 import { type Fault, NodeError } from '../../platform/errors.js'
+import { daysIn } from '../../record/calendar.js'
 import type { Selection } from '../../record/select.js'
 
 export interface LookupOptions {
@@ -16,7 +17,7 @@ export interface LookupOptions {
 const MAX_REPEATS = 100
 const MAX_INDEX = 4_294_967_295
 const DIGITS = /^\d{1,15}$/
-const TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i
+const TIME = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i
 const REPEATABLE: ReadonlySet<string> = new Set(['index', 'type', 'attribute'])
 const SINGLE: ReadonlySet<string> = new Set(['values', 'version', 'at', 'explain', 'authoritative', 'minVersion'])
 
@@ -47,7 +48,7 @@ export function readLookupOptions(query: string): LookupOptions {
 }
 
 /** True when nothing narrows or widens what is shown. */
-export function selectsNothing({ selection, allValues }: LookupOptions): boolean {
+export function selectsNothing({ selection, allValues }: Pick<LookupOptions, 'selection' | 'allValues'>): boolean {
   const { indexes, types, attributes } = selection
   return !allValues && indexes.length === 0 && types.length === 0 && attributes.length === 0
 }
@@ -88,8 +89,17 @@ function time(parameters: URLSearchParams, faults: Fault[]): number | undefined 
   const text = parameters.get('at')
   if (text === null) return undefined
   // In a query "+" means a space: give back the offset it was written for.
-  const atMs = TIME.test(text.replace(' ', '+')) ? Date.parse(text.replace(' ', '+')) : Number.NaN
+  const written = text.replace(' ', '+')
+  const parts = TIME.exec(written)
+  const [year, month, day] = (parts ?? []).slice(1, 4).map(Number)
+  const atMs = parts === null ? Number.NaN : Date.parse(written)
   if (Number.isNaN(atMs)) faults.push({ field: 'at', reason: 'must be a time such as 2026-01-31T12:00:00Z, or a date' })
+  else if (day! > daysIn(year!, month!))
+    faults.push({
+      field: 'at',
+      position: 8,
+      reason: `has day ${day}: ${parts![1]}-${parts![2]} has ${daysIn(year!, month!)} days`,
+    })
   return atMs
 }
 

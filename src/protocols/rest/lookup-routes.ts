@@ -26,10 +26,22 @@ export function lookupRoutes({ app, door, authenticate }: Scope): void {
             'A handle, VAA code or OID. 404: not registered, or no prefix of this node; 410: withdrawn, with when and why. ETag and If-None-Match give 304. With the API key of the holder also values that are not public.',
         }),
         querystring: Type.Object({
-          index: Type.Optional(Type.Array(Type.Integer(), { description: 'values with this index; repeatable' })),
-          type: Type.Optional({ ...Strings, description: 'or of this type; one ending in "." means all its subtypes' }),
-          attribute: Type.Optional({ ...Strings, description: 'only these attributes' }),
-          values: Type.Optional(Type.Literal('all', { description: 'every value, attributes included' })),
+          index: Type.Optional(
+            Type.Array(Type.Integer(), {
+              description: 'only values with this index, in `values`, and under their names if attributes; repeatable',
+            }),
+          ),
+          type: Type.Optional({
+            ...Strings,
+            description: 'or of this type; one ending in "." means all its subtypes; an attribute has its name as type',
+          }),
+          attribute: Type.Optional({
+            ...Strings,
+            description: 'only these attributes, and no free values; 400 for one that its template does not have',
+          }),
+          values: Type.Optional(
+            Type.Literal('all', { description: 'every value, attributes included; `index` and `type` narrow it' }),
+          ),
           version: Type.Optional(Type.Integer({ minimum: 1, description: 'that version' })),
           at: Type.Optional(Type.String({ format: 'date-time', description: 'the version that was current then' })),
           explain: Type.Optional(Type.Literal('1', { description: 'how the answer came about' })),

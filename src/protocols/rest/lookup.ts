@@ -21,7 +21,7 @@ import { type LookupOptions, readLookupOptions } from './lookup-options.js'
 import { readerOf } from './readers.js'
 import { recordJson } from './record-json.js'
 import { refusalOf, requireFound } from './refusals.js'
-import { MEDIA_TYPES, shownParts, tagOf, type Viewing } from './representation.js'
+import { MEDIA_TYPES, requireAttributes, shownParts, tagOf, type Viewing } from './representation.js'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
 
@@ -50,6 +50,7 @@ export async function readerFor(door: RestOptions, principal: Principal, { prefi
 
 function show(reply: FastifyReply, found: Found, viewing: Viewing): FastifyReply {
   const { headers, id } = reply.request
+  requireAttributes(found.record, viewing.options.selection)
   const tag = tagOf(found.version, viewing)
   reply.header('etag', tag)
   if (headers.authorization !== undefined)

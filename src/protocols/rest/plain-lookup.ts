@@ -67,6 +67,8 @@ function send(
   answer: Answer,
   { report, clock }: { readonly report: EarlyReport; readonly clock: Clock },
 ): void {
+  // A request whose body came too late has its answer already.
+  if (exchange.response.headersSent) return
   if (answer.kind !== 'found') {
     report.refuse(exchange, refusalOf(answer), headersOfAnswer(answer, clock.nowMs()))
     return

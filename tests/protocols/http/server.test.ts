@@ -181,7 +181,9 @@ test.each([
 test('a body that drips in is cut off with 408, a streaming route may take its time', async () => {
   const head = 'Host: a\r\nContent-Length: 100\r\nContent-Type: '
   const slow = await sendRaw(url, `POST /echo HTTP/1.1\r\n${head}application/json\r\n\r\n{"a`, 2_000)
-  expect(parseAnswer(slow)).toMatchObject({ status: 408, headers: { connection: 'close' } })
+  const cutOff = parseAnswer(slow)
+  expect(cutOff).toMatchObject({ status: 408, headers: { connection: 'close' } })
+  expect(JSON.parse(cutOff.body).detail).toMatch(/128 KiB.*smaller parts/)
 
   const answer = await fetch(`${url}/upload`, {
     method: 'POST',
@@ -190,6 +192,20 @@ test('a body that drips in is cut off with 408, a streaming route may take its t
     duplex: 'half',
   } as RequestInit)
   expect(await answer.json()).toEqual({ octets: 4 })
+})
+
+test('a long body earns its time as it arrives; one that falls silent half-way is cut off', async () => {
+  const post = (chunks: number, pauseAfter: number) =>
+    fetch(`${url}/echo`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: paced({ chunks, pauseAfter }),
+      duplex: 'half',
+    } as RequestInit)
+  const started = performance.now()
+  expect((await post(8, Number.POSITIVE_INFINITY)).status).toBe(200)
+  expect(performance.now() - started).toBeGreaterThan(2 * BODY_TIMEOUT_MS)
+  expect((await post(8, 2)).status).toBe(408)
 })
 
 test('a streaming route whose client falls silent is cut off too', async () => {
@@ -268,6 +284,20 @@ function connectionsOf(server: typeof app): Promise<number> {
   return new Promise((resolve, reject) =>
     server.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
   )
+}
+
+/** A JSON string in chunks of 64 KiB, ten a second; silent for seconds after so many. */
+function paced({ chunks, pauseAfter }: { chunks: number; pauseAfter: number }): ReadableStream<Uint8Array> {
+  let sent = 0
+  return new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, sent === pauseAfter ? 3_000 : 100))
+      const edge = sent === 0 || sent === chunks - 1 ? '"' : 'x'
+      controller.enqueue(Buffer.from(sent === 0 ? edge + 'x'.repeat(65_535) : 'x'.repeat(65_535) + edge))
+      sent += 1
+      if (sent === chunks) controller.close()
+    },
+  })
 }
 
 function dripping(count: number, everyMs: number): ReadableStream<Uint8Array> {

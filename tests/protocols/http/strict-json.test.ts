@@ -52,6 +52,8 @@ test('what JSON.parse refuses, it refuses, whatever the text', () => {
 
 test.each([
   ['{"a":1,"a":2}', 'a', 7, 'twice'],
+  ['\ufeff{}', 'body', 0, 'U+FEFF (byte order mark)'],
+  ['[\u00a01]', '[0]', 1, 'U+00A0'],
   ['{"a":{"b":1,"\\u0062":2}}', 'a.b', 12, 'twice'],
   ['{"name":"\\ud800"}', 'name', 9, 'surrogate'],
   ['{"name":"\\ud800\\u0041"}', 'name', 9, 'surrogate'],

@@ -31,8 +31,9 @@ test('an enterprise is created, found, renamed, suspended, and listed page by pa
 })
 
 test.each([
-  ['POST', '/v1/enterprises', {}, 'body'],
-  ['POST', '/v1/enterprises', { name: 'x', colour: 1 }, 'body'],
+  ['POST', '/v1/enterprises', {}, 'name'],
+  ['POST', '/v1/enterprises', { name: 'x', colour: 1 }, 'colour'],
+  ['POST', '/v1/enterprises', [], 'body'],
   ['POST', '/v1/enterprises', { name: 5 }, 'name'],
   ['POST', '/v1/enterprises', { name: 'x', id: 'Not An Id' }, 'id'],
   ['PATCH', '/v1/enterprises/acme', { state: 'gone' }, 'state'],
@@ -44,6 +45,28 @@ test.each([
   const { status, json } = await node.ask(method, path, { ...admin, body })
   expect([status, json.code]).toEqual([400, 'request-malformed'])
   expect(json.faults.map((fault: { field: string }) => fault.field)).toContain(field)
+})
+
+test('all faults of a request are told at once, each with its field, what is expected, and an example', async () => {
+  const faults = async (path: string, body: unknown) =>
+    (await node.ask('POST', path, { ...admin, body })).json.faults.map(
+      ({ field, reason }: { field: string; reason: string }) => `${field}: ${reason}`,
+    )
+  const unknown = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`x${at}`, 1]))
+  expect(await faults('/v1/enterprises', { id: 'A B', name: '', nmae: 1, ...unknown })).toEqual(
+    expect.arrayContaining([
+      'nmae: unknown; did you mean name?',
+      'x8: unknown; known are: id, name',
+      'id: must be 1 to 64 of a-z, 0-9 and "-", not starting with "-", such as "acme"',
+      'name: is empty',
+    ]),
+  )
+  expect(
+    await faults('/v1/enterprises/acme/keys', { scopes: ['read', 'wirte'], expiresAt: '2026-02-30T00:00:00Z' }),
+  ).toEqual([
+    'scopes[1]: must be one of "read", "write", "keys"',
+    'expiresAt: must be a time such as 2026-01-31T12:00:00Z',
+  ])
 })
 
 test.each(['limit=0', 'limit=1001', 'limit=x', 'colour=red', 'after='])('a list refuses ?%s', async (query) => {

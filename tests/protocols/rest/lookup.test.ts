@@ -172,7 +172,38 @@ test('values are chosen by index or type, attributes by name', async () => {
   expect(await indexes('type=url.')).toEqual([1, 3])
   expect(await indexes('index=2000')).toEqual([2000])
   expect(await indexes('values=all')).toEqual([1, 2, 3, 10, 2000, 2003])
-  expect((await node.ask('GET', `${PUMP}?attribute=model`)).json.attributes).toEqual({ model: 'P7' })
+})
+
+test('part of a record is that part only, in JSON as in protobuf', async () => {
+  const parts = async (query: string) => {
+    const { json } = await node.ask('GET', `${PUMP}?${query}`)
+    const answer = await node.ask('GET', `${PUMP}?${query}`, { headers: { accept: 'application/x-protobuf' } })
+    const message = decodeRecordMessage(answer.bytes)
+    const indexes = json.values.map((value: { index: number }) => value.index)
+    expect(Object.fromEntries(message.attributes)).toEqual(json.attributes)
+    expect(message.values.map(({ index }) => index)).toEqual(indexes)
+    return [json.attributes, indexes]
+  }
+  const name = '离心泵'
+  expect(await parts('attribute=model')).toEqual([{ model: 'P7' }, []])
+  expect(await parts('attribute=brand')).toEqual([{}, []])
+  expect(await parts('index=2')).toEqual([{}, [2]])
+  expect(await parts('type=url')).toEqual([{}, [1]])
+  expect(await parts('index=2000')).toEqual([{ name }, [2000]])
+  expect(await parts('type=MODEL&index=1')).toEqual([{ model: 'P7' }, [1, 2003]])
+  expect(await parts('attribute=name&index=2')).toEqual([{ name }, [2]])
+  expect(await parts('attribute=name&values=all')).toEqual([{ name }, [1, 2, 3, 10, 2000, 2003]])
+  expect(await parts('index=9')).toEqual([{}, []])
+})
+
+test('an attribute that the template does not have is refused, naming the nearest', async () => {
+  for (const headers of [{}, { accept: 'application/x-protobuf' }, { 'if-none-match': '*' }]) {
+    const { status, json } = await node.ask('GET', `${PUMP}?attribute=name&attribute=modle`, { headers })
+    expect([status, json.code]).toEqual([400, 'request-malformed'])
+    expect(json.faults).toEqual([{ field: 'attribute', reason: expect.stringMatching(/modle .*did you mean model/) }])
+  }
+  const free = await register('88.118.8/free', { values: [{ index: 1, type: 'URL', data: 'https://x' }] })
+  expect((await node.ask('GET', `${free}?attribute=nosuch`)).json).toMatchObject({ attributes: {}, values: [] })
 })
 
 test('each representation has a tag of its own, and each its 304', async () => {
@@ -236,6 +267,7 @@ test('a version or a time gives what was then', async () => {
   expect((await node.ask('GET', `${path}?at=${recordedAt}`)).json.version).toBe(1)
   expect((await node.ask('GET', `${path}?version=3`)).status).toBe(410)
   expect((await node.ask('GET', `${path}?version=4`)).json).toMatchObject({ code: 'version-absent', status: 404 })
+  expect((await node.ask('GET', `${path}?at=2024-02-29`)).json.code).toBe('version-absent')
   expect((await node.ask('GET', `${path}?at=2001-01-01`)).json.code).toBe('version-absent')
   expect((await node.ask('GET', '/v1/identifiers/88.118.8/never?version=1')).json.code).toBe('identifier-absent')
   expect((await node.ask('GET', `${path}?at=${encodeURIComponent('2999-01-01T08:00:00+08:00')}`)).status).toBe(410)
@@ -248,6 +280,10 @@ test.each([
   'version=1&version=2',
   'version=1&at=2026-01-01',
   'at=yesterday',
+  'at=2026-02-30T00:00:00Z',
+  'at=2026-02-29',
+  'at=2026-04-31T10:00:00%2B08:00',
+  'at=2026-13-01',
   'index=-1',
   'index=4294967296',
   'values=some',

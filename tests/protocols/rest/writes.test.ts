@@ -47,6 +47,22 @@ test('PUT registers with 201, replaces with 200, and repeats without a new versi
   expect([replaced.status, replaced.json.outcome, replaced.headers.get('etag')]).toEqual([200, 'replaced', '"v2"'])
 })
 
+test('Location keeps the spelling it was registered with', async () => {
+  const path = '/v1/identifiers/88.118.8/Valve%20%E9%98%80-A'
+  expect((await put(path, RECORD)).headers.get('location')).toBe(path)
+})
+
+test('an empty body is told as that', async () => {
+  for (const method of ['PUT', 'PATCH']) {
+    const { status, json } = await node.ask(method, fresh(), { key: node.acmeKey, body: '' })
+    expect([status, json.code, json.faults]).toEqual([
+      400,
+      'request-malformed',
+      [{ field: 'body', reason: 'the body is empty' }],
+    ])
+  }
+})
+
 test('what was written is read at once, on the same node', async () => {
   const path = fresh()
   for (let version = 1; version <= 20; version += 1) {
@@ -166,12 +182,42 @@ test.each([
   [`{"a":${'['.repeat(40)}${']'.repeat(40)}}`, 400, 'request-malformed', /^a/],
   ['{"attributes":{"name":"\\ud800"}}', 400, 'request-malformed', 'attributes.name'],
   [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400, 'request-malformed', 'body'],
-  ['', 422, 'record-invalid', 'body'],
+  ['', 400, 'request-malformed', 'body'],
   ['[]', 422, 'record-invalid', 'body'],
 ])('%s is refused with %i %s at %s', async (body, status, code, field) => {
   const answer = await put(fresh(), body)
   expect([answer.status, answer.json.code]).toEqual([status, code])
   expect(answer.json.faults[0].field).toEqual(typeof field === 'string' ? field : expect.stringMatching(field))
+})
+
+test.each([
+  ['PUT', 'text/plain'],
+  ['PUT', 'application/x-ndjson'],
+  ['PUT', 'application/x-protobuf'],
+  ['PUT', 'application/xml'],
+  ['PUT', 'application/merge-patch+json'],
+  ['PUT', 'application/json; charset=iso-8859-1'],
+  ['PUT', 'application/json; a=b; CHARSET = "utf-16"'],
+  ['PATCH', 'text/plain'],
+])('%s with Content-Type %s gives 415 and says what it takes', async (method, type) => {
+  const headers = { 'content-type': type }
+  const { status, json } = await node.ask(method, fresh(), { key: node.acmeKey, body: JSON.stringify(RECORD), headers })
+  expect([status, json.code]).toEqual([415, 'media-type-unsupported'])
+  expect(json.detail).toMatch(type.includes('harset') || type.includes('CHARSET') ? /as UTF-8/ : /takes application\//)
+})
+
+test.each(['application/json;charset=UTF-8', 'application/json; charset="utf8"', 'Application/JSON'])(
+  'PUT takes %s',
+  async (type) => {
+    expect((await put(fresh(), JSON.stringify(RECORD), { 'content-type': type })).status).toBe(201)
+  },
+)
+
+test('413 names the bound of the address', async () => {
+  expect((await put(fresh(), JSON.stringify({ values: 'x'.repeat(2 ** 20) }))).json.detail).toContain('1 MiB')
+  const body = JSON.stringify({ items: 'x'.repeat(2 ** 24) })
+  const batch = await node.ask('POST', '/v1/identifiers:batch', { key: node.acmeKey, body })
+  expect([batch.status, batch.json.detail]).toEqual([413, expect.stringContaining('16 MiB')])
 })
 
 test('bodies of 10 MB are refused with a problem document', async () => {
