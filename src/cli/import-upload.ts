@@ -27,34 +27,71 @@ const LOOK_EVERY_MS = 500
 
 /** The import as it ended: finished or halted. @throws Failure */
 export async function uploadAll(task: UploadTask, job: ImportJson): Promise<ImportJson> {
+  const say = sayOnce(task.progress)
   let now = job
   let pauseMs = FIRST_PAUSE_MS
   let movedAtMs = performance.now()
-  while (now.state !== 'finished' && now.state !== 'halted') {
+  while (!hasEnded(now)) {
     const before = now.offset
-    const trouble = await sendOnce(task, now)
+    const trouble = now.state === 'running' ? BUSY : await sendOnce(task, now)
     task.interrupted.throwIfAborted()
     now = await standOf(task, movedAtMs)
-    if (trouble === undefined) continue
-    if (now.state === 'halted' || now.state === 'finished') break
+    if (trouble === undefined || hasEnded(now)) continue
     if (now.offset > before) {
       movedAtMs = performance.now()
       pauseMs = FIRST_PAUSE_MS
     }
     if (trouble.final || !task.resumable) throw trouble.failure
     if (performance.now() - movedAtMs > task.retryForMs) throw gaveUp(task, trouble.failure)
-    task.progress.say(`${trouble.failure.message.split('\n', 1)[0]} Trying again in ${pauseMs / 1000} s.`)
+    if (trouble.isBusy) {
+      say(trouble.failure.message)
+      // Looking how far it is disturbs nobody, so that need not wait as long as Retry-After says.
+      pauseMs = LOOK_EVERY_MS
+    } else {
+      pauseMs = Math.max(pauseMs, trouble.retryAfterMs)
+      say(firstLine(trouble.failure), ` Trying again in ${pauseMs / 1000} s.`)
+    }
     await setTimeout(pauseMs, undefined, { signal: task.interrupted })
     pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS)
     now = await standOf(task, movedAtMs)
+    task.progress.show(now)
   }
   return now
+}
+
+function hasEnded({ state }: ImportJson): boolean {
+  return state === 'finished' || state === 'halted'
+}
+
+/** Says a thing again only after another one. */
+function sayOnce(progress: Progress): (what: string, more?: string) => void {
+  let last = ''
+  return (what, more = '') => {
+    if (what !== last) progress.say(what + more)
+    last = what
+  }
+}
+
+function firstLine(failure: Failure): string {
+  return failure.message.split('\n', 1)[0] ?? ''
 }
 
 interface Trouble {
   readonly failure: Failure
   /** Trying again would give the same. */
   readonly final: boolean
+  /** An upload that was broken off still holds the import, or has moved its offset on in the meantime. */
+  readonly isBusy: boolean
+  /** 0: as soon as wanted. */
+  readonly retryAfterMs: number
+}
+
+/** Nothing is sent until the node is done with what it has. */
+const BUSY: Trouble = {
+  failure: new Failure('The node is still finishing what it received; going on by itself.'),
+  final: false,
+  isBusy: true,
+  retryAfterMs: 0,
 }
 
 /** Sends what is left, showing how far the import is meanwhile. */
@@ -74,7 +111,7 @@ async function sendOnce(task: UploadTask, { offset }: ImportJson): Promise<Troub
     return response.status < 300 ? undefined : troubleOf(response)
   } catch (error) {
     if (!isUnavailable(error)) throw error
-    return { failure: new Failure(messageOf(error), { cause: error }), final: false }
+    return { failure: new Failure(messageOf(error), { cause: error }), final: false, isBusy: false, retryAfterMs: 0 }
   } finally {
     done.abort()
     await watching
@@ -82,10 +119,19 @@ async function sendOnce(task: UploadTask, { offset }: ImportJson): Promise<Troub
 }
 
 function troubleOf(response: HttpResponse): Trouble {
-  // 409: an upload that was broken off still holds the import for some seconds, or the offset has moved on.
-  const passing =
-    response.status === 409 || response.status === 503 || response.status === 507 || response.status === 408
-  return { failure: refusal(response), final: !passing }
+  const { status, headers } = response
+  if (status === 409) return BUSY
+  return {
+    failure: refusal(response),
+    final: status !== 503 && status !== 507 && status !== 408,
+    isBusy: false,
+    retryAfterMs: retryAfterMsOf(headers['retry-after']),
+  }
+}
+
+/** Only seconds: the node gives no dates. */
+function retryAfterMsOf(text: string | undefined): number {
+  return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) * 1000 : 0
 }
 
 /** Looks now and then how far the import is. A look that fails is no harm: the upload notices by itself. */

@@ -1,9 +1,10 @@
 /** `jiexi import`: a file of any size, resumed by running the same command again. */
 import { createReadStream } from 'node:fs'
-import { stat, writeFile } from 'node:fs/promises'
+import { access, constants, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Command, Option } from 'commander'
 import { messageOf } from '../platform/errors.js'
+import { readJson } from '../platform/http-client.js'
 import type { Cli } from './cli.js'
 import { EXIT_FAILED, Failure, UsageError } from './failure.js'
 import { type ImportJson, importProgress } from './import-progress.js'
@@ -75,15 +76,13 @@ export function importCommand(program: Command, cli: Cli): void {
 
 async function runImport(cli: Cli, file: string, options: ImportCommandOptions): Promise<void> {
   const job = file === '-' ? await importInput(cli, options) : await importFile(cli, file, options)
-  await report(cli, job, options)
+  await report(cli, job, { ...options, file })
   if (job.errors > 0) await writeErrors(cli, job, options.errors ?? errorsFileOf(file))
   if (job.state === 'halted' || job.rows.failed > 0) cli.exitCode = EXIT_FAILED
 }
 
 async function importFile(cli: Cli, file: string, options: ImportCommandOptions): Promise<ImportJson> {
-  const { size, mtimeMs } = await stat(file).catch((error: unknown) => {
-    throw new Failure(`The file ${file} cannot be read: ${messageOf(error)}`)
-  })
+  const { size, mtimeMs } = await regularFile(file)
   const node = cli.node()
   const body = { ...bodyOf(options, formatOf(file, options)), source: { name: path.basename(file), bytes: size } }
   const wanted = { node: node.url, options: body, bytes: size, modifiedMs: mtimeMs }
@@ -95,13 +94,33 @@ async function importFile(cli: Cli, file: string, options: ImportCommandOptions)
   const state = memory.resumed ?? newState(wanted)
   if (memory.resumed === undefined) await remember(cli, memory.path, state)
 
-  const job = await open(node, { id: state.id, ...body })
+  const job = await open(node, { id: state.id, ...body }, async (status) => {
+    // A new import was never opened, or the id stands for another one: there is nothing to go on with.
+    if (memory.resumed === undefined || status === 409) await forgetState(memory.path)
+  })
   if (memory.resumed !== undefined && job.offset > 0)
     cli.terminal.err(`Going on with import ${job.id} after row ${job.rows.done}.\n`)
   const upload = { bytes: size, contentFrom: (offset: number) => createReadStream(file, { start: offset }) }
   const done = await send(cli, job, { ...upload, retryForMs: options.retryFor * 1000 })
   await forgetState(memory.path)
   return done
+}
+
+/** @throws Failure before anything is remembered or opened */
+async function regularFile(file: string): Promise<{ readonly size: number; readonly mtimeMs: number }> {
+  const unreadable = (error: unknown) => new Failure(`The file ${file} cannot be read: ${messageOf(error)}`)
+  const found = await stat(file).catch((error: unknown) => {
+    throw unreadable(error)
+  })
+  if (found.isDirectory()) throw new Failure(`${file} is a directory. Name a file in it.`)
+  if (!found.isFile())
+    throw new Failure(
+      `${file} is no regular file, so it cannot be resumed. Pipe it into standard input: jiexi import -`,
+    )
+  await access(file, constants.R_OK).catch((error: unknown) => {
+    throw unreadable(error)
+  })
+  return found
 }
 
 async function importInput(cli: Cli, options: ImportCommandOptions): Promise<ImportJson> {
@@ -154,8 +173,16 @@ async function remember(cli: Cli, file: string, state: Parameters<typeof saveSta
   }
 }
 
-async function open(node: NodeClient, body: object): Promise<ImportJson> {
-  return node.json<ImportJson>({ method: 'POST', path: '/v1/imports', json: body })
+/** `refused` is told of an answer that trying again would not change. */
+async function open(
+  node: NodeClient,
+  body: object,
+  refused: (status: number) => Promise<void> = async () => undefined,
+): Promise<ImportJson> {
+  const response = await node.reach({ method: 'POST', path: '/v1/imports', json: body })
+  if (response.status < 300) return readJson(response) as ImportJson
+  if (response.status < 500) await refused(response.status)
+  throw refusal(response)
 }
 
 function bodyOf(options: ImportCommandOptions, format: string): Record<string, unknown> {
@@ -181,7 +208,11 @@ function errorsFileOf(file: string): string {
   return `${file === '-' ? 'standard-input' : file}.errors.csv`
 }
 
-async function report(cli: Cli, job: ImportJson, options: ImportCommandOptions): Promise<void> {
+async function report(
+  cli: Cli,
+  job: ImportJson,
+  options: ImportCommandOptions & { readonly file: string },
+): Promise<void> {
   const { created, replaced, unchanged, withdrawn, failed, done } = job.rows
   if (options.json) cli.terminal.out(`${shownJson(job)}\n`)
   else {
@@ -190,7 +221,9 @@ async function report(cli: Cli, job: ImportJson, options: ImportCommandOptions):
     const list = counts.map(([name, count]) => `${count} ${name}`).join(', ')
     cli.terminal.out(`${done} rows${list === '' ? '' : `: ${list}`}${would}\n`)
   }
-  if (job.halted !== undefined) cli.terminal.err(`The import was stopped: ${shown(job.halted.reason)}\n`)
+  const { file } = options
+  const source = file === '-' ? 'standard input' : shown(file)
+  if (job.halted !== undefined) cli.terminal.err(`The import of ${source} was stopped: ${shown(job.halted.reason)}\n`)
 }
 
 async function writeErrors(cli: Cli, job: ImportJson, file: string): Promise<void> {

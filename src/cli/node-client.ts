@@ -8,6 +8,8 @@ export interface NodeClient {
   readonly url: string
   /** Any answer, whatever its status. @throws NodeError `authority-unavailable` when there is none */
   send(request: NodeRequest): Promise<HttpResponse>
+  /** As `send`. @throws Failure that says how to name the node when there is no answer */
+  reach(request: NodeRequest): Promise<HttpResponse>
   /** The JSON of a good answer. @throws Failure with the node's own words otherwise */
   json<Shape>(request: NodeRequest): Promise<Shape>
   /** All items of a list, page by page. */
@@ -22,8 +24,9 @@ export function nodeClient({ nodeUrl, apiKey }: ClientConfig): NodeClient {
     url: nodeUrl,
     send: ({ path, headers, ...request }) =>
       sendRequest({ ...request, url: nodeUrl + path, headers: { ...authorization, ...headers } }),
+    reach: (request) => answerOf(client, request),
     async json<Shape>(request: NodeRequest): Promise<Shape> {
-      const response = await answerOf(client, request)
+      const response = await client.reach(request)
       if (response.status >= 300) throw refusal(response)
       return readJson(response) as Shape
     },
@@ -62,15 +65,21 @@ interface ProblemLike {
   readonly faults?: readonly { readonly field: string; readonly position?: number; readonly reason: string }[]
 }
 
+const SEE_FAULTS = / \(and \d+ more, see faults\)/
+const MAX_FAULT_LINES = 20
+
 /** A problem document (RFC 9457) as lines for people. */
 export function refusal(response: HttpResponse): Failure {
   const problem = problemOf(response)
-  const what = problem.detail ?? problem.title ?? `The node answered with status ${response.status}.`
-  const faults = (problem.faults ?? [])
-    .filter(({ reason }) => !what.includes(reason))
-    .map(({ field, reason }) => `\n  ${field}: ${reason}`)
+  const detail = problem.detail ?? problem.title ?? `The node answered with status ${response.status}.`
+  const faults = problem.faults ?? []
+  // Such a detail tells the first fault; here the others can be seen as well.
+  const what = detail.replace(SEE_FAULTS, '')
+  const untold = what === detail ? faults.filter(({ reason }) => !detail.includes(reason)) : faults.slice(1)
+  const lines = untold.slice(0, MAX_FAULT_LINES).map(({ field, reason }) => `\n  ${field}: ${reason}`)
+  if (untold.length > lines.length) lines.push(`\n  and ${untold.length - lines.length} more`)
   const key = response.status === 401 ? '\nGive an API key with --api-key or JIEXI_API_KEY.' : ''
-  return new Failure(`${what}${faults.join('')}${key}`)
+  return new Failure(`${what}${lines.join('')}${key}`)
 }
 
 export function problemOf(response: HttpResponse): ProblemLike {

@@ -57,6 +57,7 @@ export function registrationCommands(program: Command, cli: Cli): void {
 }
 
 async function register(cli: Cli, identifier: string, options: RegisterOptions): Promise<void> {
+  refuseNothing(identifier, options)
   const fromFile = options.file === undefined ? {} : await readRecord(options.file)
   const { attributes = {}, values = [] } = fromFile as { attributes?: object; values?: readonly unknown[] }
   const given = new Set(options.value.map(({ index }) => index))
@@ -74,6 +75,14 @@ async function register(cli: Cli, identifier: string, options: RegisterOptions):
     headers: conditionOf(options),
   })
   tell(cli, receipt, options.json)
+}
+
+/** An empty record is hardly ever meant, and would replace one that is not. */
+function refuseNothing(identifier: string, { template, set, value, file }: RegisterOptions): void {
+  if (template !== undefined || file !== undefined || value.length > 0 || Object.keys(set).length > 0) return
+  throw new UsageError(
+    `Nothing is given to register ${identifier} with: say at least one of --template, --set, --value, --file.`,
+  )
 }
 
 interface WithdrawOptions {

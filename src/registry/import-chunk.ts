@@ -88,7 +88,7 @@ async function writeChunk(
 
   const { rows } = chunk
   const carryOut = before.options.dryRun ? tryRows : writeRows
-  const results = await carryOut(tx, principal, { importId: lease.importId, rows, at, withoutCopy })
+  const results = await carryOut(tx, principal, { job: before, rows, at, withoutCopy })
   const change = await appendChange(tx, results.changes)
   const failed = results.outcomes.flatMap((outcome, place) =>
     outcome.kind === 'failed' ? [{ row: rows[place]!, faults: outcome.faults }] : [],

@@ -12,11 +12,17 @@ export interface ColumnPlan {
   readonly prefix?: string
 }
 
+export const MAX_FILE_COLUMNS = 1_000
+/** So many faults are in the message, and so many in the list beside it. */
+const MAX_TOLD_FAULTS = 20
+const MAX_LISTED_FAULTS = 100
+const MAX_SHOWN_NAME_LENGTH = 100
 const FREE_VALUE = /^value:\d+:[^\s:]+$/
 
-/** @throws NodeError `record-invalid` with a fault for each column that is missing, unknown or named twice */
+/** @throws NodeError `record-invalid` with a fault for each column that is missing, unknown or named twice, up to a bound */
 export function planColumns(header: readonly string[], options: ImportOptions, template: Template): ColumnPlan {
   const identifierColumn = options.suffixColumn ?? options.identifierColumn
+  refuseShape(header, identifierColumn, options)
   const faults: Fault[] = [
     ...repeatedColumns(header),
     ...mappedButAbsent(header, options),
@@ -28,19 +34,50 @@ export function planColumns(header: readonly string[], options: ImportOptions, t
     if (target === null) return undefined
     if (isCell(target, template)) return target
     if (index === identifierIndex || options.otherColumns === 'ignore') return undefined
-    faults.push(unknownColumn(column, target, template))
+    // A column that stands there twice has its fault already.
+    if (header.indexOf(column) === index) faults.push(unknownColumn(column, target, template))
     return undefined
   })
-  faults.push(...filledTwice(header, cells), ...missingAttributes(header, cells, template))
-  if (faults.length > 0) {
-    throw new NodeError(
-      'record-invalid',
-      `The header of the file does not fit: ${faults.map((fault) => fault.reason).join('; ')}.`,
-      { faults },
-    )
-  }
+  faults.push(...filledTwice(header, cells), ...missingAttributes({ header, cells, template, options }))
+  if (faults.length > 0) throw misfit(faults)
   const { prefix } = options
   return { cells, identifierIndex, ...(prefix !== undefined ? { prefix } : {}) }
+}
+
+/** What makes every column wrong is said once. */
+function refuseShape(header: readonly string[], identifierColumn: string, { format }: ImportOptions): void {
+  if (header.length > MAX_FILE_COLUMNS) {
+    const reason = `it has ${header.length} columns, and ${MAX_FILE_COLUMNS} are the most a file may have`
+    throw misfit([{ field: 'header', reason }])
+  }
+  const [only = '', ...others] = header
+  if (others.length > 0 || only === identifierColumn) return
+  const separator = SEPARATORS.find(({ character }) => only.includes(character))
+  if (separator === undefined) return
+  const cure = separator.format === undefined ? OTHER_SEPARATOR[format] : `Then its format is ${separator.format}`
+  const reason = `it has only one column, ${quote(only)}: is it separated by ${separator.name}? ${cure}`
+  throw misfit([{ field: 'header', reason }])
+}
+
+const SEPARATORS: readonly { readonly character: string; readonly name: string; readonly format?: string }[] = [
+  { character: ';', name: `';'` },
+  { character: '\t', name: 'tabs', format: 'tsv' },
+  { character: ',', name: `','`, format: 'csv' },
+  { character: '|', name: `'|'` },
+]
+const OTHER_SEPARATOR = {
+  csv: 'Save it with commas between its fields',
+  tsv: 'Save it with tabs between its fields',
+  ndjson: 'Save it as NDJSON',
+} as const
+
+/** Bounded, however many faults there are and however long the names in the file. */
+function misfit(faults: readonly Fault[]): NodeError {
+  const told = faults.slice(0, MAX_TOLD_FAULTS).map((fault) => fault.reason)
+  const more = faults.length > told.length ? `; and ${faults.length - told.length} more` : ''
+  const listed = faults.slice(0, MAX_LISTED_FAULTS).map(({ field, reason }) => ({ field: shortened(field), reason }))
+  const message = `The header of the file does not fit: ${told.join('; ')}${more}.`
+  return new NodeError('record-invalid', message, { faults: listed })
 }
 
 function targetOf(column: string, options: ImportOptions): string | null {
@@ -72,23 +109,37 @@ function missing(column: string, header: readonly string[]): Fault[] {
   ]
 }
 
-function missingAttributes(
-  header: readonly string[],
-  cells: readonly (string | undefined)[],
-  template: Template,
-): Fault[] {
+function missingAttributes(about: {
+  readonly header: readonly string[]
+  readonly cells: readonly (string | undefined)[]
+  readonly template: Template
+  readonly options: ImportOptions
+}): Fault[] {
+  const { header, cells, template, options } = about
   return template.attributes
     .filter((attribute) => attribute.required && !cells.includes(attribute.name))
-    .map(({ name }) => ({
-      field: name,
-      reason: `the column ${quote(name)}, which template ${template.name} requires, is missing${hint(name, header)}`,
-    }))
+    .map(({ name }) => ({ field: name, reason: whyMissing(name, { header, template, options }) }))
+}
+
+function whyMissing(
+  name: string,
+  {
+    header,
+    template,
+    options,
+  }: { readonly header: readonly string[]; readonly template: Template; readonly options: ImportOptions },
+): string {
+  const target = targetOf(name, options)
+  if (!header.includes(name) || target === name)
+    return `the column ${quote(name)}, which template ${template.name} requires, is missing${hint(name, header)}`
+  const use = target === null ? 'ignores it' : `fills ${quote(target)} with it`
+  return `template ${template.name} requires ${quote(name)}, and the mapping of the column ${quote(name)} ${use}`
 }
 
 function filledTwice(header: readonly string[], cells: readonly (string | undefined)[]): Fault[] {
   return cells.flatMap((cell, index) => {
     const first = cells.indexOf(cell)
-    if (cell === undefined || first === index) return []
+    if (cell === undefined || first === index || header[first] === header[index]) return []
     return [
       {
         field: cell,
@@ -116,5 +167,9 @@ function hint(column: string, header: readonly string[]): string {
 }
 
 function quote(name: string): string {
-  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name)
+  return JSON.stringify(shortened(name))
+}
+
+function shortened(name: string): string {
+  return name.length > MAX_SHOWN_NAME_LENGTH ? `${name.slice(0, MAX_SHOWN_NAME_LENGTH)}…` : name
 }

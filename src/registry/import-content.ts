@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { NodeError } from '../platform/errors.js'
 import { findTemplate } from '../record/template.js'
 import type { Chunk } from './import-chunk.js'
+import { encodingWatch } from './import-encoding.js'
 import { fieldsOf } from './import-fields.js'
 import type { ImportJob } from './import-jobs.js'
 import { jsonRowReader, type ParseJson } from './import-json-rows.js'
@@ -42,6 +43,7 @@ export function contentReader(job: ImportJob, options: ContentOptions): ContentR
   const { format } = job.options
   const { parseJson, nowSeconds, chunkRows = CHUNK_ROWS } = options
   const splitter = recordSplitter({ format, offset: job.offsetBytes, lines: job.linesDone })
+  const encoding = encodingWatch(job.offsetBytes)
   let reader = firstReader(job, parseJson)
 
   let rows: ImportRow[] = []
@@ -82,6 +84,7 @@ export function contentReader(job: ImportJob, options: ContentOptions): ContentR
   return {
     takeRest,
     async read(piece, ready) {
+      encoding.look(piece)
       for (let from = 0; from < piece.length; from += SLICE_BYTES) {
         for (const record of splitter.push(piece.subarray(from, from + SLICE_BYTES))) {
           add(record)

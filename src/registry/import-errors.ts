@@ -72,7 +72,7 @@ export async function* listImportErrors(db: Database, importId: string): AsyncGe
 }
 
 /** Postgres stores neither NUL nor halves of surrogate pairs. */
-function storable(text: string, maxLength: number): string {
+export function storable(text: string, maxLength: number): string {
   const short = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text
   return short.replace(/\0|\p{Surrogate}/gu, '\ufffd')
 }

@@ -9,10 +9,14 @@ import { type ErrorCode, NodeError } from '../platform/errors.js'
 import type { Database, Queryable, Transaction } from '../platform/postgres.js'
 import { authorize } from '../security/authorize.js'
 import type { Principal } from '../security/principal.js'
+import { storable } from './import-errors.js'
 import { type ImportCounts, type ImportJob, JOB_COLUMNS, type JobRow, jobOf, requireOwn } from './import-jobs.js'
 
 /** An upload that shows no life for so long may be replaced by another. */
 export const LEASE_SECONDS = 5
+
+/** It is told with every look at the job, and in lists of jobs. */
+const MAX_HALTED_REASON_LENGTH = 4_000
 
 export interface Lease {
   readonly importId: string
@@ -154,7 +158,7 @@ export async function haltImport(
     `update import set state = 'halted', halted_code = $3, halted_reason = $4, lease = null, lease_until = null,
        finished_at = clock_timestamp(), changed_at = clock_timestamp()
      where id = $1 and lease = $2`,
-    [lease.importId, lease.token, why.code, why.reason.replaceAll('\0', '')],
+    [lease.importId, lease.token, why.code, storable(why.reason, MAX_HALTED_REASON_LENGTH)],
   )
 }
 

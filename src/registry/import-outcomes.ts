@@ -2,7 +2,8 @@
 import type { Fault, NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
 import type { ChangedKey } from './append-change.js'
-import type { ImportCounts } from './import-jobs.js'
+import type { ImportCounts, ImportJob } from './import-jobs.js'
+import type { ImportMode } from './import-options.js'
 import { type GoodRow, type ImportRow, registrationOf } from './import-rows.js'
 import { explainUnwritten } from './write-outcomes.js'
 import { REGISTERED, WITHDRAWN } from './write-statement.js'
@@ -26,19 +27,40 @@ export interface KnownVersion {
   /** REGISTERED or WITHDRAWN. */
   readonly state: number
   readonly digest: Buffer | null
+  readonly origin: Origin
 }
+
+/** Where a version comes from, as seen from a row that comes upon it. */
+export type Origin =
+  | { readonly kind: 'row'; readonly row: number }
+  /** An earlier row, of another chunk. */
+  | { readonly kind: 'file' }
+  /** Written with the same API key since the import was opened: by an earlier chunk, or by someone else meanwhile. */
+  | { readonly kind: 'since' }
+  | { readonly kind: 'before' }
 
 /** Newest versions by key; changes as the rows of a chunk are done. */
 export type KnownVersions = Map<string, KnownVersion>
 
-export async function findVersions(on: Queryable, rows: readonly GoodRow[]): Promise<KnownVersions> {
-  const found = await on.query<KnownVersion & { readonly key: string }>(
+export async function findVersions(
+  on: Queryable,
+  { rows, job, apiKeyId }: { readonly rows: readonly GoodRow[]; readonly job: ImportJob; readonly apiKeyId: string },
+): Promise<KnownVersions> {
+  const found = await on.query<Omit<KnownVersion, 'origin'> & { readonly key: string; readonly since: boolean }>(
     // `limit 1` makes every plan one index probe a key.
-    `select wanted.key, seen.version, seen.state, seen.digest from unnest($1::text[]) as wanted (key)
-     cross join lateral (select i.version, i.state, i.digest from identifier i where i.key = wanted.key limit 1) seen`,
-    [keysOf(rows)],
+    `select wanted.key, seen.version, seen.state, seen.digest, seen.since from unnest($1::text[]) as wanted (key)
+     cross join lateral (
+       select i.version, i.state, i.digest, i.recorded_by = $2 and i.recorded_at >= $3 as since
+       from identifier i where i.key = wanted.key limit 1
+     ) seen`,
+    [keysOf(rows), apiKeyId, job.createdAt],
   )
-  return new Map(found.map((version) => [version.key, version]))
+  return new Map(
+    found.map(({ key, since, ...version }) => [
+      key,
+      { ...version, origin: since && !job.options.dryRun ? SINCE : BEFORE },
+    ]),
+  )
 }
 
 export function keysOf(rows: readonly GoodRow[]): readonly string[] {
@@ -59,7 +81,7 @@ export function isPlainFirst({ registration }: GoodRow, known: KnownVersion | un
 }
 
 /** What writing the row would do, by the rules of the write path. */
-export function outcomeOfTrial(row: GoodRow, known: KnownVersion | undefined): Outcome {
+export function outcomeOfTrial(row: GoodRow, known: KnownVersion | undefined, mode: ImportMode): Outcome {
   if (isThere(row, known)) return UNCHANGED
   const { registration, digest } = row
   const seen =
@@ -67,7 +89,7 @@ export function outcomeOfTrial(row: GoodRow, known: KnownVersion | undefined): O
       ? undefined
       : { ...known, same: digest.equals(known.digest ?? EMPTY), recordedAt: EPOCH, xid: 0 }
   const explanation = explainUnwritten(registrationOf(row), seen)
-  if (explanation?.kind === 'refused') return failed(explanation.error)
+  if (explanation?.kind === 'refused') return refusedRow(row, { known, error: explanation.error, mode })
   if (explanation?.kind === 'unchanged') return UNCHANGED
   if (registration.intent === 'withdraw') return { kind: 'withdrawn' }
   return known?.state === REGISTERED ? { kind: 'replaced' } : CREATED
@@ -75,7 +97,42 @@ export function outcomeOfTrial(row: GoodRow, known: KnownVersion | undefined): O
 
 export function versionAfter(row: GoodRow, version: number): KnownVersion {
   const registers = row.registration.intent === 'register'
-  return { version, state: registers ? REGISTERED : WITHDRAWN, digest: registers ? row.digest : null }
+  return {
+    version,
+    state: registers ? REGISTERED : WITHDRAWN,
+    digest: registers ? row.digest : null,
+    origin: { kind: 'row', row: row.row },
+  }
+}
+
+/** A refusal of the write path; one for an identifier that is there already in the words of an import. */
+export function refusedRow(
+  row: GoodRow,
+  why: { readonly known: KnownVersion | undefined; readonly error: NodeError; readonly mode: ImportMode },
+): Outcome {
+  const { known, error, mode } = why
+  const { precondition, identifier } = row.registration
+  const clashes = error.code === 'precondition-failed' && precondition?.kind === 'absent'
+  // When nothing is known to be registered, a rival was quicker: the write path's own words fit.
+  if (!clashes || known?.state !== REGISTERED) return failed(error)
+  return { kind: 'failed', faults: [{ field: 'identifier', reason: clash(identifier.spelling, known.origin, mode) }] }
+}
+
+function clash(spelling: string, origin: Origin, mode: ImportMode): string {
+  const cure =
+    mode === 'create'
+      ? 'mode upsert (--mode upsert) replaces it'
+      : 'the row itself (ifNoneMatch) demands that it is new'
+  switch (origin.kind) {
+    case 'row':
+      return `an earlier row of this file (row ${origin.row}) has the same identifier with other content`
+    case 'file':
+      return 'an earlier row of this file has the same identifier with other content'
+    case 'since':
+      return `${spelling} was registered with other content after this import was opened, most likely by an earlier row of this file; ${cure}`
+    case 'before':
+      return `${spelling} is registered already with other content; ${cure}`
+  }
 }
 
 export function failed(error: NodeError): Outcome {
@@ -97,4 +154,6 @@ export function outcomeOfBad(row: ImportRow): Outcome | undefined {
 }
 
 const EMPTY = Buffer.alloc(0)
+const SINCE: Origin = { kind: 'since' }
+const BEFORE: Origin = { kind: 'before' }
 const EPOCH = new Date(0)

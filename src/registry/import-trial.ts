@@ -18,13 +18,14 @@ import {
 import { judgePrefixes } from './import-prefixes.js'
 import { type GoodRow, isGood } from './import-rows.js'
 import type { RowsTask } from './import-write.js'
+import { requireKnown } from './standing.js'
 import { REGISTERED, WITHDRAWN } from './write-statement.js'
 
 export async function tryRows(tx: Transaction, principal: Principal, task: RowsTask): Promise<ChunkResults> {
   const good = task.rows.filter(isGood)
   const judge = await judgePrefixes(tx, principal, good)
-  const known = await findVersions(tx, good)
-  for (const [key, version] of await findTrials(tx, task.importId, good)) known.set(key, version)
+  const known = await findVersions(tx, { rows: good, job: task.job, apiKeyId: requireKnown(principal).apiKeyId })
+  for (const [key, version] of await findTrials(tx, task.job.id, good)) known.set(key, version)
   const tried: KnownVersions = new Map()
   const outcomes = task.rows.map((row): Outcome => {
     const bad = outcomeOfBad(row)
@@ -33,19 +34,19 @@ export async function tryRows(tx: Transaction, principal: Principal, task: RowsT
     if (!judgement.ok) return judgement.outcome
     const { key } = row.registration.identifier
     const before = known.get(key)
-    const outcome = outcomeOfTrial(row, before)
+    const outcome = outcomeOfTrial(row, before, task.job.options.mode)
     if (outcome.kind === 'failed' || outcome.kind === 'unchanged') return outcome
     const after = versionAfter(row, (before?.version ?? 0) + 1)
     known.set(key, after)
     tried.set(key, after)
     return outcome
   })
-  await storeTrials(tx, task.importId, tried)
+  await storeTrials(tx, task.job.id, tried)
   return { outcomes, changes: [] }
 }
 
 async function findTrials(tx: Transaction, importId: string, rows: readonly GoodRow[]): Promise<KnownVersions> {
-  const found = await tx.query<KnownVersion & { readonly key: string }>(
+  const found = await tx.query<Omit<KnownVersion, 'origin'> & { readonly key: string }>(
     `select wanted.key, seen.version, seen.digest,
        case when seen.digest is null then ${WITHDRAWN} else ${REGISTERED} end as state
      from unnest($2::text[]) as wanted (key)
@@ -54,7 +55,7 @@ async function findTrials(tx: Transaction, importId: string, rows: readonly Good
      ) seen`,
     [importId, keysOf(rows)],
   )
-  return new Map(found.map((version) => [version.key, version]))
+  return new Map(found.map(({ key, ...version }) => [key, { ...version, origin: { kind: 'file' } }]))
 }
 
 async function storeTrials(tx: Transaction, importId: string, tried: KnownVersions): Promise<void> {

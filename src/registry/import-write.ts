@@ -6,16 +6,17 @@ import type { Transaction } from '../platform/postgres.js'
 import type { Principal } from '../security/principal.js'
 import { type ChangedKey, identifierChange } from './append-change.js'
 import { COPY_IDENTIFIERS, type CopyRow, copyPieces } from './import-copy.js'
+import type { ImportJob } from './import-jobs.js'
 import {
   type ChunkResults,
   CREATED,
-  failed,
   findVersions,
   isPlainFirst,
   isThere,
   type KnownVersions,
   type Outcome,
   outcomeOfBad,
+  refusedRow,
   UNCHANGED,
   versionAfter,
 } from './import-outcomes.js'
@@ -25,7 +26,7 @@ import { requireKnown } from './standing.js'
 import { writeDistinct } from './write-run.js'
 
 export interface RowsTask {
-  readonly importId: string
+  readonly job: ImportJob
   readonly rows: readonly ImportRow[]
   /** The database's time. */
   readonly at: Date
@@ -57,7 +58,7 @@ export async function writeRows(tx: Transaction, principal: Principal, task: Row
     principal,
     task,
     judge: await judgePrefixes(tx, principal, good),
-    known: await findVersions(tx, good),
+    known: await findVersions(tx, { rows: good, job: task.job, apiKeyId: requireKnown(principal).apiKeyId }),
     outcomes: [],
     changes: new Map(),
   }
@@ -144,8 +145,13 @@ async function writeOthers(writing: Writing, others: readonly Placed[]): Promise
     )
     for (const [index, outcome] of outcomes.entries()) {
       const { row, place } = some[index]!
-      writing.outcomes[place] = outcome.ok ? { kind: outcome.receipt.outcome } : failed(outcome.error)
-      if (outcome.ok) writing.known.set(outcome.receipt.key, versionAfter(row, outcome.receipt.version))
+      if (outcome.ok) {
+        writing.outcomes[place] = { kind: outcome.receipt.outcome }
+        writing.known.set(outcome.receipt.key, versionAfter(row, outcome.receipt.version))
+      } else {
+        const known = writing.known.get(row.registration.identifier.key)
+        writing.outcomes[place] = refusedRow(row, { known, error: outcome.error, mode: writing.task.job.options.mode })
+      }
     }
   }
 }

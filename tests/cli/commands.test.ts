@@ -90,6 +90,10 @@ describe('registering and looking up', () => {
     expect(refused.code).toBe(1)
     expect(refused.err).toContain('attributes.gtin')
     expect(refused.err).toContain('attributes.name')
+    expect(refused.err).not.toContain('see faults')
+    const lines = refused.err.trimEnd().split('\n')
+    expect(lines).toHaveLength(2)
+    expect(new Set(lines.map((line) => /attributes\.\w+/.exec(line)?.[0])).size).toBe(2)
   })
 
   test('many at once, from standard input too: one line each, and exit code 1 when one is missing', async () => {
@@ -151,15 +155,15 @@ describe('registering and looking up', () => {
       '--template',
       'product',
       '--set',
-      'name=\u202eabc',
+      'name=\u200eabc',
       '--value',
-      '1:TXT=a\u001b[2Jb\nc',
+      '1:TXT=a\u009b2Jb\nc',
     )
     const shown = await anybody('resolve', `${PREFIX}/evil`)
-    expect(shown.out).toContain('a\\u{1b}[2Jb\\nc')
+    expect(shown.out).toContain('a\\u{9b}2Jb\\nc')
     const json = await anybody('resolve', '--json', `${PREFIX}/evil`)
-    for (const unsafe of ['\u001b', '\u202e']) expect(shown.out + shown.err + json.out).not.toContain(unsafe)
-    expect(JSON.parse(json.out).record.values[0].data).toBe('a\u001b[2Jb\nc')
+    for (const unsafe of ['\u009b', '\u200e']) expect(shown.out + shown.err + json.out).not.toContain(unsafe)
+    expect(JSON.parse(json.out).record.values[0].data).toBe('a\u009b2Jb\nc')
   })
 })
 
@@ -199,6 +203,7 @@ describe('what goes wrong', () => {
     ['an unknown option', ['resolve', '--jsn', 'a/b'], /Did you mean --json/],
     ['nothing to resolve', ['resolve'], /missing required argument/],
     ['an attribute without a value', ['register', 'a/b', '--set', 'name'], /attribute=text/],
+    ['nothing to register', ['register', 'a/b'], /at least one of --template, --set, --value, --file/],
     ['a value without an index', ['register', 'a/b', '--value', 'URL=x'], /index:TYPE=text/],
     ['a version that is no number', ['withdraw', 'a/b', '--if-version', 'x'], /"x" is not a whole number/],
     ['an address that is none', ['status', '--node', 'ftp://x'], /is no address of a node/],

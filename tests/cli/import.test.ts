@@ -86,6 +86,37 @@ describe('a file', () => {
     expect(run.err).toContain('the nearest that is there: "Name"')
   })
 
+  test('a header that is all wrong: the message is short and names the file, and nothing is remembered', async () => {
+    const columns = Array.from({ length: 100_000 }, (_, index) => `unknown column ${index}`)
+    const file = write('wide.csv', `identifier,name,${columns}\n`)
+    // Too long for one record as well: whichever is told, it is bounded.
+    const wide = await importing(file, '--template', 'product')
+    expect(wide).toMatchObject({ code: 1, err: expect.stringContaining(`The import of ${file} was stopped`) })
+    const many = write('many.csv', `identifier,name,${Array.from({ length: 5_000 }, (_, index) => `c${index}`)}\n`)
+    const run = await importing(many, '--template', 'product')
+    expect(run.code).toBe(1)
+    expect(run.err).toContain(`The import of ${many} was stopped: The header of the file does not fit`)
+    expect(run.err).toContain('5002 columns, and 1000 are the most')
+    for (const name of [file, many]) expect(existsSync(`${name}.jiexi-import.json`)).toBe(false)
+    const list = await fetch(`${node.url}/v1/imports`, { headers: { authorization: `Bearer ${maker.apiKey}` } })
+    expect((await list.text()).length).toBeLessThan(20_000)
+  })
+
+  test('what cannot be opened leaves nothing to go on with', async () => {
+    const file = write('untold.csv', HEADER)
+    expect(await importing(file)).toMatchObject({ code: 1, err: expect.stringContaining('template is needed') })
+    expect(existsSync(`${file}.jiexi-import.json`)).toBe(false)
+  })
+
+  test('a directory is none: nothing is opened or remembered', async () => {
+    const directory = path.join(folder, 'deliveries.csv')
+    mkdirSync(directory)
+    const run = await importing(directory, '--template', 'product')
+    expect(run).toEqual({ code: 1, out: '', err: `${directory} is a directory. Name a file in it.\n` })
+    expect(existsSync(`${directory}.jiexi-import.json`)).toBe(false)
+    expect(await db.query('select from import')).toEqual([])
+  })
+
   test('from standard input', async () => {
     const run = await jiexi(['import', '-', '--format', 'csv', '--template', 'product'], {
       ...asMaker(),
@@ -132,7 +163,26 @@ describe('a break', () => {
     const stopped = await run.ended
     expect(stopped.code).toBe(1)
     expect(stopped.err).toMatch(/Nothing that was done is lost: run the same command again/)
-    expect(await importing(file, '--template', 'product')).toMatchObject({ code: 0 })
+    const again = await importing(file, '--template', 'product')
+    expect(again).toMatchObject({ code: 0 })
+    expect(again.err).not.toContain('Another upload')
+    expect(again.err.split('still finishing').length).toBeLessThanOrEqual(2)
+    await expectEachRowOnce()
+  }, 60_000)
+
+  test('while another upload holds the import: it says so once and goes on when its turn comes', async () => {
+    const file = write('many.csv', HEADER + rows(MANY))
+    const run = startJiexi(['import', file, '--template', 'product'], asMaker())
+    await someRows()
+    run.kill('SIGKILL')
+    await run.ended
+    await db.query(
+      "update import set lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '3 s' where state = 'running'",
+    )
+    const again = await importing(file, '--template', 'product')
+    expect(again).toMatchObject({ code: 0, out: `${MANY} rows: ${MANY} created\n` })
+    expect(again.err.match(/still finishing what it received; going on by itself/g)).toHaveLength(1)
+    expect(again.err).not.toContain('Another upload')
     await expectEachRowOnce()
   }, 60_000)
 

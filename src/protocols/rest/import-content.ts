@@ -8,7 +8,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { NodeError } from '../../platform/errors.js'
 import type { ReceiveContent } from '../../registry/bulk-import.js'
-import { requireImport } from '../../registry/import-jobs.js'
+import { type ImportJob, requireImport, requireOwn } from '../../registry/import-jobs.js'
+import type { ImportFormat } from '../../registry/import-quotes.js'
 import type { Registry } from '../../registry/registry.js'
 import type { Authenticate } from '../http/authenticate.js'
 import { streamBody } from '../http/body-deadline.js'
@@ -31,6 +32,7 @@ export function importContent({ registry, authenticate, receive }: ContentOption
     refuseCoding(request.headers)
     streamBody(request)
     try {
+      refuseOtherFormat(request.headers, await requireOwn(registry.db, principal, id))
       const content = bodyOf(request.raw)
       const job = await receive(principal, { importId: id, offsetBytes, last, content })
       return reply
@@ -73,6 +75,26 @@ function refuseCoding(headers: IncomingHttpHeaders): void {
   throw new NodeError(
     'media-type-unsupported',
     'Send the content without Content-Encoding: offsets count octets of the file itself.',
+  )
+}
+
+const FORMAT_OF_TYPE: Readonly<Record<string, ImportFormat>> = {
+  'text/csv': 'csv',
+  'application/csv': 'csv',
+  'text/tab-separated-values': 'tsv',
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/jsonl': 'ndjson',
+}
+
+/** Only a type that says something else than the job does; many senders name none, or one that means nothing. */
+function refuseOtherFormat(headers: IncomingHttpHeaders, { id, options }: ImportJob): void {
+  const type = (headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase()
+  const sent = Object.hasOwn(FORMAT_OF_TYPE, type) ? FORMAT_OF_TYPE[type] : undefined
+  if (sent === undefined || sent === options.format) return
+  throw new NodeError(
+    'media-type-unsupported',
+    `Import ${id} was opened for ${options.format}, and ${type} is ${sent}. Open an import with format ${sent}, or send what was announced.`,
   )
 }
 

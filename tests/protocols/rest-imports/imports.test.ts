@@ -96,7 +96,9 @@ describe('row errors', () => {
 
   test('ndjson is read strictly', async () => {
     await open({ format: 'ndjson', id: 'strict' })
-    const sent = await send('strict', `{"identifier":"${PREFIX}/s","identifier":"${PREFIX}/t"}\n`)
+    const sent = await send('strict', `{"identifier":"${PREFIX}/s","identifier":"${PREFIX}/t"}\n`, {
+      'content-type': 'application/x-ndjson',
+    })
     expect(await sent.json()).toMatchObject({ rows: { failed: 1 } })
     expect(await (await call('/v1/imports/strict/errors')).text()).toContain('twice')
   })
@@ -160,6 +162,12 @@ describe('what is refused', () => {
     ['an offset that is no number', { 'upload-offset': '-1' }, 400, 'request-malformed'],
     ['an odd Upload-Complete', { 'upload-complete': 'yes' }, 400, 'request-malformed'],
     ['compressed content', { 'content-encoding': 'gzip' }, 415, 'media-type-unsupported'],
+    [
+      'content that is of another format',
+      { 'content-type': 'text/tab-separated-values' },
+      415,
+      'media-type-unsupported',
+    ],
     ['no key', { authorization: '' }, 401, 'not-authenticated'],
   ])('%s', async (_name, headers, status, code) => {
     await open({ ...CSV, id: 'odd' })
