@@ -7,6 +7,7 @@
  * and the connection is made anew: a peer that vanished without a word is noticed by nothing else.
  */
 import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { Redis, ReplyError } from 'ioredis'
 import { type CircuitBreaker, circuitBreaker } from './circuit-breaker.js'
 import { type Clock, systemClock } from './clock.js'
@@ -57,10 +58,11 @@ export function openRedis(url: string, options: RedisOptions = {}): RedisClient 
     onOpen: () => redis.disconnect(true),
   })
   tellChanges(redis, options.onChange)
+  redis.on('connect', () => guardParser(redis))
   redis.on('ready', breaker.succeeded)
   const ask: Ask = (command) => guarded(redis, breaker, command)
   return {
-    mget: coalesced((keys) => ask(() => redis.mgetBuffer(keys))),
+    mget: coalesced((keys) => ask(async () => requireValues(redis, await redis.mgetBuffer(keys), keys.length))),
     run: (script, keys, args) => ask(() => runScript(redis, script, [keys.length, ...keys, ...args])),
     del: async (keys) => {
       for (const chunk of chunksOf(keys)) await ask(() => redis.unlink(chunk))
@@ -71,6 +73,32 @@ export function openRedis(url: string, options: RedisOptions = {}): RedisClient 
       redis.disconnect()
     },
   }
+}
+
+/**
+ * ioredis 5 throws out of its socket's `data` listener when a null reply comes that nobody waits for, and what is thrown
+ * there ends the process. Garbled bytes must cost the connection, no more.
+ */
+function guardParser(redis: Redis): void {
+  const { stream } = redis as unknown as { readonly stream: Socket }
+  const [parse] = stream.listeners('data') as ((bytes: Buffer) => void)[]
+  if (parse === undefined) return
+  stream.off('data', parse)
+  stream.prependListener('data', (bytes: Buffer) => {
+    try {
+      parse(bytes)
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error(messageOf(error)))
+    }
+  })
+}
+
+/** What is no list of so many values is the reply to something else: nothing on this connection can be believed any more. */
+function requireValues(redis: Redis, reply: unknown, count: number): (Buffer | null)[] {
+  const isValue = (value: unknown) => value === null || Buffer.isBuffer(value)
+  if (Array.isArray(reply) && reply.length === count && reply.every(isValue)) return reply
+  redis.disconnect(true)
+  throw new Error('it replied with something else than the values asked for')
 }
 
 type Ask = <Reply>(command: () => Promise<Reply>) => Promise<Reply>
@@ -102,6 +130,8 @@ function tellChanges(redis: Redis, onChange: RedisOptions['onChange']): void {
   }
   // Without a listener ioredis prints them.
   redis.on('error', (error: Error) => {
+    // A reply that nobody waits for: from here on every reply would be taken for that of the command before.
+    if (error.message.startsWith('Command queue state error')) redis.disconnect(true)
     reason = error.message || String((error as NodeJS.ErrnoException).code ?? error.name)
   })
   redis.on('ready', () => tell(true, 'connected'))

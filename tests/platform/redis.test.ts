@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import net from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { luaScript, openRedis, type RedisClient, type RedisOptions } from '../../src/platform/redis.js'
 import { type TestRedis, testRedis } from '../support/redis.js'
@@ -166,6 +167,56 @@ describe('one Redis, failing', () => {
     await expect(client.del(['key'])).rejects.toMatchObject({ code: 'authority-unavailable' })
   })
 })
+
+describe('a connection that garbles bytes', () => {
+  test.each(['$-1\r\n', '+surplus\r\n', '\0\x01garbage\r\n', ':12x\r\n'])(
+    'a reply that nobody waits for (%j) costs the connection, not the process',
+    async (surplus) => {
+      const server = await testRedis()
+      cleanUps.push(() => server.stop())
+      const proxy = await injectingProxy(new URL(server.url).pathname)
+      cleanUps.push(proxy.close)
+      const client = opened(`redis://127.0.0.1:${proxy.port}`, PATIENT)
+      await untilUp(client)
+      for (const key of ['a', 'b', 'c']) await client.run(PUT, [key], [key])
+
+      proxy.inject(surplus)
+      const agree = async () => {
+        const values = await client.mget(['a', 'b', 'c']).catch(() => [])
+        for (const value of values) expect(value === null || Buffer.isBuffer(value)).toBe(true)
+        return values.join() === 'a,b,c'
+      }
+      await vi.waitUntil(agree, { timeout: 10_000 })
+    },
+  )
+})
+
+/** Passes bytes on, and puts some of its own among the replies when told to. */
+async function injectingProxy(socketPath: string) {
+  const clients = new Set<net.Socket>()
+  const server = net.createServer((client) => {
+    const redis = net.connect(socketPath)
+    clients.add(client)
+    client.on('data', (bytes) => redis.write(bytes)).on('error', () => redis.destroy())
+    redis.on('data', (bytes) => client.write(bytes)).on('error', () => client.destroy())
+    client.on('close', () => {
+      clients.delete(client)
+      redis.destroy()
+    })
+    redis.on('close', () => client.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    inject: (bytes: string) => {
+      for (const client of clients) client.write(bytes)
+    },
+    close: () => {
+      for (const client of clients) client.destroy()
+      server.close()
+    },
+  }
+}
 
 async function setUp(options: RedisOptions = {}, settings: Readonly<Record<string, string>> = {}) {
   const server = await testRedis(settings)
