@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import os from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { type ChaosProxy, chaosProxy } from '../support/chaos-proxy.js'
 
@@ -48,6 +49,22 @@ test('cut, connections end and new ones are refused; open again, new ones pass',
 test('a reset is a reset', async () => {
   const { proxy, ask, client } = await setUp()
   await ask('before')
+  const failed = new Promise<NodeJS.ErrnoException>((resolve) => client.once('error', resolve))
+  proxy.reset()
+  expect((await failed).code).toBe('ECONNRESET')
+})
+
+test('a reset reaches the client also when the server is on a unix socket', async () => {
+  const path = `${os.tmpdir()}/jiexi-chaos-${process.pid}.sock`
+  const server = net.createServer((socket) => socket.on('error', () => undefined).pipe(socket))
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  closers.push(() => new Promise((resolve) => server.close(resolve)))
+  const proxy = await chaosProxy({ path })
+  closers.push(() => proxy.close())
+  expect(await echo(proxy.port, 'hello')).toBe('hello')
+  const client = net.connect(proxy.port, '127.0.0.1')
+  client.write('x')
+  await once(client, 'data')
   const failed = new Promise<NodeJS.ErrnoException>((resolve) => client.once('error', resolve))
   proxy.reset()
   expect((await failed).code).toBe('ECONNRESET')

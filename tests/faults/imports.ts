@@ -27,7 +27,7 @@ export interface ImportsOptions {
   readonly signal: AbortSignal
 }
 
-const ROWS = 40_000
+const ROWS = 100_000
 const PIECE_BYTES = 16_384
 /** Slowly enough to be hit. */
 const PIECE_EVERY_MS = 12

@@ -28,6 +28,7 @@ export interface KillsResult {
 
 const VICTIMS = ['postgres', 'redis', 'node1', 'node2', 'node3'] as const
 const BATCH_CLIENTS = 2
+const IMPORT_CLIENTS = 2
 const CALM_MS = { least: 300, most: 1_800 }
 
 export async function runKills(options: KillsOptions): Promise<KillsResult> {
@@ -43,10 +44,10 @@ async function killsIn(lab: Lab, options: KillsOptions): Promise<KillsResult> {
   const over = new AbortController()
   const [batches, imports]: [Batch[], ImportRun[]] = [[], []]
   const common = { lab, signal: over.signal }
-  const clients = Array.from({ length: BATCH_CLIENTS }, () =>
-    runBatches({ ...common, batches, random: lab.random.fork() }),
-  )
-  const work = Promise.all([...clients, runImports({ ...common, imports, random: lab.random.fork() })])
+  const work = Promise.all([
+    ...times(BATCH_CLIENTS, () => runBatches({ ...common, batches, random: lab.random.fork() })),
+    ...times(IMPORT_CLIENTS, () => runImports({ ...common, imports, random: lab.random.fork() })),
+  ])
   // Its failure is met where it is awaited.
   work.catch(() => undefined)
   const kills = new Map<string, number>()
@@ -83,6 +84,10 @@ async function kill(lab: Lab, victim: string, random: Random): Promise<void> {
   await Promise.all(parseScript(`at 0s ${victim}.kill${lasts}`).map((fault) => inflict(lab, fault)))
 }
 
+function times<Result>(count: number, start: () => Result): Result[] {
+  return Array.from({ length: count }, start)
+}
+
 function reportOf({ checks, kills, batches, imports }: Omit<KillsResult, 'report'>): string {
   const acknowledged = batches.filter(({ receipts }) => receipts !== undefined)
   const tries = batches.reduce((sum, batch) => sum + batch.tries, 0)
@@ -90,7 +95,7 @@ function reportOf({ checks, kills, batches, imports }: Omit<KillsResult, 'report
   const rows = imports.reduce((sum, one) => sum + one.acknowledgedRows, 0)
   return [
     '',
-    `kills    ${[...kills].map(([victim, times]) => `${victim} ${times}`).join(', ')}`,
+    `kills    ${[...kills].map(([victim, count]) => `${victim} ${count}`).join(', ')}`,
     `batches  ${acknowledged.length} acknowledged of ${batches.length}, in ${tries} tries: ${acknowledged.reduce((sum, batch) => sum + batch.keys.length, 0)} registrations`,
     `imports  ${imports.filter(({ isFinished }) => isFinished).length} finished of ${imports.length}, in ${uploads} uploads: ${rows} rows acknowledged`,
     '',

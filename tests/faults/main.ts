@@ -5,7 +5,7 @@ import { stormReport } from './report.js'
 import { runStorm } from './storm.js'
 
 const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
     say(`${signal}: ending. Once more ends at once.`)
     interrupted.abort()
@@ -35,7 +35,9 @@ async function run(task: Task): Promise<boolean> {
   }
   const result = await runStorm({ ...task, signal: interrupted.signal, say })
   process.stdout.write(stormReport(result))
-  return result.promises.every(({ violations }) => violations === 0)
+  return (
+    result.misfires.length + result.crashes.length === 0 && result.promises.every(({ violations }) => violations === 0)
+  )
 }
 
 function say(line: string): void {

@@ -12,6 +12,10 @@ export interface NodeProcess {
   readonly postgresProxy: ChaosProxy
   /** How many processes there were, this one included. */
   readonly incarnation: number
+  /** Ends that nobody asked for, each with the node's last words. */
+  readonly crashes: readonly string[]
+  /** The end of what it has written. */
+  recentOutput(): string
   /** Starts a process when there is none; resolves when it is ready. */
   start(): Promise<void>
   /** Resolves when a process that the signal ends is gone. */
@@ -31,7 +35,7 @@ const PROGRAM = path.resolve(import.meta.dirname, '../../dist/main.js')
 const READY_WITHIN_MS = 60_000
 const STOP_WITHIN_MS = 5_000
 const POLL_MS = 20
-const KEPT_CHARACTERS = 4_000
+const KEPT_CHARACTERS = 1_500
 /** Ends the node with the lab, however that ends. Linux only; elsewhere a killed lab leaves its nodes behind. */
 const WITH_US = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file))
 
@@ -57,13 +61,17 @@ export async function nodeProcess(options: NodeProcessOptions): Promise<NodeProc
   let child: ChildProcess | undefined
   let incarnation = 0
   let output = ''
+  const crashes: string[] = []
+  const asked = new WeakSet<ChildProcess>()
 
   const signal = async (name: NodeJS.Signals) => {
     const current = child
     if (current === undefined || isGone(current)) return
     const gone = new Promise((resolve) => current.once('exit', resolve))
+    const ends = name !== 'SIGSTOP' && name !== 'SIGCONT'
+    if (ends) asked.add(current)
     current.kill(name)
-    if (name !== 'SIGSTOP' && name !== 'SIGCONT') await gone
+    if (ends) await gone
   }
   const endWithUs = () => child?.kill('SIGKILL')
   process.once('exit', endWithUs)
@@ -75,13 +83,21 @@ export async function nodeProcess(options: NodeProcessOptions): Promise<NodeProc
     get incarnation() {
       return incarnation
     },
+    crashes,
+    recentOutput: () => output,
     async start() {
       const giveUpAtMs = performance.now() + READY_WITHIN_MS
       for (;;) {
         if (child === undefined || isGone(child)) {
           incarnation += 1
+          output = ''
           child = launch(environment, (text) => {
             output = (output + text).slice(-KEPT_CHARACTERS)
+          })
+          const launched = child
+          launched.once('close', (code, signal) => {
+            if (!asked.has(launched))
+              crashes.push(`${options.name} ended by itself (${signal ?? `code ${code}`}); its last words:\n${output}`)
           })
         }
         if (await isReady(port)) return

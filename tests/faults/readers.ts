@@ -104,9 +104,13 @@ async function ask(reader: Reader, { key, node, askedAtMs, demand, isRetry = fal
 }
 
 function readOutcome(reply: Reply | string) {
-  if (typeof reply === 'string') return { outcome: 'unanswered' as const, version: 0, content: 0, isStale: false }
+  const none = { outcome: 'unanswered' as const, version: 0, content: 0, isStale: false }
+  if (typeof reply === 'string') return { ...none, failure: reply }
+  const outcome = outcomeOf(reply)
+  if (outcome === 'unanswered') return { ...none, failure: `status ${reply.status}` }
   return {
-    outcome: outcomeOf(reply),
+    outcome,
+    failure: '',
     version: Number(fieldOf(reply, 'jiexi-version') ?? 0),
     content: contentIn(reply.body),
     isStale: fieldOf(reply, 'jiexi-stale') !== undefined,

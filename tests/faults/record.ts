@@ -20,6 +20,8 @@ export interface Read {
   /** Which process of the node: counts its starts. */
   readonly incarnation: number
   readonly outcome: Outcome
+  /** Why it is unanswered: `timeout`, `connection`, `status 503`; else ''. */
+  readonly failure: string
   /** 0 for absent. */
   readonly version: number
   /** Number of the write whose content the answer shows; 0 when there is none. */
@@ -47,7 +49,7 @@ export type WriteResult =
   /** The node said that it did nothing. */
   | { readonly kind: 'refused'; readonly status: number }
   /** No answer: it may have happened, or may yet. */
-  | { readonly kind: 'unknown' }
+  | { readonly kind: 'unknown'; readonly failure: string }
 
 export interface WriteReceipt {
   readonly outcome: 'created' | 'replaced' | 'unchanged' | 'withdrawn'
@@ -88,6 +90,7 @@ export interface Evidence {
 }
 
 const OUTCOMES: readonly Outcome[] = ['found', 'withdrawn', 'absent', 'unanswered']
+const SMALLS = 6
 const STALE = 1
 const RETRY = 2
 
@@ -95,9 +98,10 @@ const RETRY = 2
 export class ReadLog {
   #capacity = 2 ** 16
   #length = 0
+  readonly #failures = ['']
   #times = new Float64Array(this.#capacity * 3)
   #numbers = new Uint32Array(this.#capacity * 4)
-  #smalls = new Uint16Array(this.#capacity * 5)
+  #smalls = new Uint16Array(this.#capacity * SMALLS)
 
   get length(): number {
     return this.#length
@@ -110,7 +114,9 @@ export class ReadLog {
     this.#times.set([read.startedAtMs, read.endedAtMs, read.askedAtMs], at * 3)
     this.#numbers.set([read.key, read.version, read.content, read.minVersion], at * 4)
     const flags = (read.isStale ? STALE : 0) | (read.isRetry ? RETRY : 0)
-    this.#smalls.set([read.session, read.node, read.incarnation, OUTCOMES.indexOf(read.outcome), flags], at * 5)
+    const { session, node, incarnation } = read
+    const [outcome, failure] = [OUTCOMES.indexOf(read.outcome), this.#numberOf(read.failure)]
+    this.#smalls.set([session, node, incarnation, outcome, flags, failure], at * SMALLS)
   }
 
   *[Symbol.iterator](): Generator<Read> {
@@ -119,7 +125,7 @@ export class ReadLog {
 
   #read(at: number): Read {
     const [times, numbers, smalls] = [this.#times, this.#numbers, this.#smalls]
-    const flags = smalls[at * 5 + 4]!
+    const flags = smalls[at * SMALLS + 4]!
     return {
       startedAtMs: times[at * 3]!,
       endedAtMs: times[at * 3 + 1]!,
@@ -128,13 +134,19 @@ export class ReadLog {
       version: numbers[at * 4 + 1]!,
       content: numbers[at * 4 + 2]!,
       minVersion: numbers[at * 4 + 3]!,
-      session: smalls[at * 5]!,
-      node: smalls[at * 5 + 1]!,
-      incarnation: smalls[at * 5 + 2]!,
-      outcome: OUTCOMES[smalls[at * 5 + 3]!]!,
+      session: smalls[at * SMALLS]!,
+      node: smalls[at * SMALLS + 1]!,
+      incarnation: smalls[at * SMALLS + 2]!,
+      outcome: OUTCOMES[smalls[at * SMALLS + 3]!]!,
+      failure: this.#failures[smalls[at * SMALLS + 5]!]!,
       isStale: (flags & STALE) !== 0,
       isRetry: (flags & RETRY) !== 0,
     }
+  }
+
+  #numberOf(failure: string): number {
+    const known = this.#failures.indexOf(failure)
+    return known >= 0 ? known : this.#failures.push(failure) - 1
   }
 
   #grow(): void {
@@ -142,7 +154,7 @@ export class ReadLog {
     const [times, numbers, smalls] = [this.#times, this.#numbers, this.#smalls]
     this.#times = new Float64Array(this.#capacity * 3)
     this.#numbers = new Uint32Array(this.#capacity * 4)
-    this.#smalls = new Uint16Array(this.#capacity * 5)
+    this.#smalls = new Uint16Array(this.#capacity * SMALLS)
     this.#times.set(times)
     this.#numbers.set(numbers)
     this.#smalls.set(smalls)

@@ -7,12 +7,17 @@ import type { RespCommand } from './resp-line.js'
 export type Loot = Map<string, Buffer>
 
 const MAX_KEYS = 2_000
+/** "J1", version and stamp (src/resolution/shared-entry.ts). */
+const HEAD_OCTETS = 34
 
 export async function attackRedis(server: RedisServer, random: Random, loot: Loot): Promise<void> {
   const keys = await entryKeys(server)
   const values = await server.ask(...keys.map((key): RespCommand => ['GET', key]))
   const entries = keys.map((key, at) => ({ key, value: values[at] }))
-  const genuine = entries.flatMap(({ key, value }) => (Buffer.isBuffer(value) ? [{ key, value }] : []))
+  // What an earlier attack left has no head to forge.
+  const genuine = entries.flatMap(({ key, value }) =>
+    Buffer.isBuffer(value) && value.length > HEAD_OCTETS ? [{ key, value }] : [],
+  )
   const commands = genuine.flatMap(({ key, value }) => {
     const old = loot.get(key)
     if (old === undefined) loot.set(key, Buffer.from(value))

@@ -30,6 +30,10 @@ const POLL_MS = 25
 export async function startRedisPair(): Promise<RedisPair> {
   const servers = await Promise.all([startServer(), startServer()])
   let [primary, replica] = servers
+  const endWithUs = () => {
+    for (const server of servers) void server.process.signal('SIGKILL')
+  }
+  process.once('exit', endWithUs)
   return {
     get primary() {
       return primary
@@ -42,6 +46,7 @@ export async function startRedisPair(): Promise<RedisPair> {
       ;[primary, replica] = [replica, primary]
     },
     stop: async () => {
+      process.off('exit', endWithUs)
       await Promise.all(servers.map((server) => server.process.stop()))
     },
   }
@@ -49,14 +54,14 @@ export async function startRedisPair(): Promise<RedisPair> {
 
 async function startServer(): Promise<RedisServer> {
   const port = await freePort()
-  const process = await testRedis({
+  const server = await testRedis({
     port: String(port),
     bind: '127.0.0.1',
     'repl-diskless-sync': 'yes',
     'repl-diskless-sync-delay': '0',
   })
-  const socketPath = process.url.replace('unix://', '')
-  return { process, socketPath, port, ask: (...commands) => askRedis(socketPath, commands) }
+  const socketPath = server.url.replace('unix://', '')
+  return { process: server, socketPath, port, ask: (...commands) => askRedis(socketPath, commands) }
 }
 
 async function copy(from: RedisServer, to: RedisServer): Promise<void> {

@@ -12,8 +12,9 @@ export function stormReport(result: StormResult): string {
     `  answered         ${percent(shareOf(availability))} with one retry`,
     `  of known ones    ${percent(shareOf(availability.known))} (${availability.known.lookups - availability.known.answered} not)`,
     `  marked stale     ${percent(availability.markedStale / Math.max(1, availability.answered))}`,
+    `  requests failed  ${listOf(availability.failures)}`,
     `worst unmarked age ${worstUnmarkedAgeMs.toFixed(0)} ms`,
-    `writes             ${writes.tried}: ${writes.acknowledged} acknowledged, ${writes.refused} refused, ${writes.unknown} unknown`,
+    `writes             ${writes.tried}: ${writes.acknowledged} acknowledged (${writes.retried} after retries), ${writes.refused} refused, ${writes.unknown} unknown (${listOf(writes.failures)})`,
     '',
     ...tableOf(
       ['promise', 'checked', 'broken'],
@@ -35,6 +36,9 @@ export function stormReport(result: StormResult): string {
       ]),
     ),
     ...[...result.promises, ...result.observed].flatMap(examplesOf),
+    ...result.crashes,
+    ...result.nodeErrors.map((line) => `logged: ${line}`),
+    ...result.misfires.map((misfire) => `the lab itself failed: ${misfire}`),
   ]
   return `${lines.join('\n')}\n`
 }
@@ -51,6 +55,10 @@ export function tableOf(head: readonly string[], rows: readonly (readonly (strin
 function examplesOf({ name, violations, examples }: CheckResult): string[] {
   if (violations === 0) return []
   return [`${name}: ${violations} times, such as`, ...examples.map((example) => `  ${example}`), '']
+}
+
+function listOf(counts: ReadonlyMap<string, number>): string {
+  return [...counts].map(([name, count]) => `${name}: ${count}`).join(', ') || 'none'
 }
 
 function percent(share: number, digits = 3): string {

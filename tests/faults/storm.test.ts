@@ -28,11 +28,14 @@ beforeAll(async () => {
     faults: parseScript(SCRIPT),
     readsPerSecond: 600,
     writesPerSecond: 30,
+    // On a machine that is far too slow the storm ends early, and with it all it has started.
+    signal: AbortSignal.timeout(90_000),
   })
 }, 150_000)
 
 test('the storm was one: all faults came, and there was enough to check', () => {
   expect(result.faults).toHaveLength(13)
+  expect(result.misfires).toEqual([])
   expect(result.availability.lookups).toBeGreaterThan(3_000)
   expect(result.writes.acknowledged).toBeGreaterThan(200)
   expect(result.promises.filter(({ checked }) => checked < 100).map(({ name }) => name)).toEqual([])
@@ -41,6 +44,10 @@ test('the storm was one: all faults came, and there was enough to check', () => 
 test('no promise was broken', () => {
   const broken = result.promises.filter(({ violations }) => violations > 0)
   expect(broken, stormReport(result)).toEqual([])
+})
+
+test('no node ended by itself', () => {
+  expect(result.crashes).toEqual([])
 })
 
 test('nearly all identifiers that were known were answered, with one retry', () => {

@@ -1,5 +1,6 @@
 /** One storm: a lab, readers and writers, faults by script, and at the end what every checker says of the record. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '../../src/platform/errors.js'
 import { audit } from './audit.js'
 import { catalogue } from './catalogue.js'
 import { type Availability, type LatencyRow, latenciesByFault, measureAvailability } from './checks/availability.js'
@@ -11,6 +12,7 @@ import { checkMonotonic, checkOwnWrites } from './checks/sessions.js'
 import { checkStaleness } from './checks/staleness.js'
 import { healAll, inflict } from './inflict.js'
 import { type Lab, startLab } from './lab.js'
+import type { NodeProcess } from './node-process.js'
 import { seededRandom } from './random.js'
 import { runReaders } from './readers.js'
 import { type Evidence, type FaultSpan, ReadLog, type Write } from './record.js'
@@ -38,13 +40,25 @@ export interface StormResult {
   readonly availability: Availability
   readonly latencies: readonly LatencyRow[]
   readonly faults: readonly FaultSpan[]
-  readonly writes: {
-    readonly tried: number
-    readonly acknowledged: number
-    readonly refused: number
-    readonly unknown: number
-  }
+  /** Faults that the lab could not bring about: its own mistakes, not the nodes'. */
+  readonly misfires: readonly string[]
+  /** Nodes that ended without being asked to. */
+  readonly crashes: readonly string[]
+  /** The last lines that nodes logged as errors. */
+  readonly nodeErrors: readonly string[]
+  readonly writes: WriteCounts
   readonly tookMs: number
+}
+
+export interface WriteCounts {
+  readonly tried: number
+  readonly acknowledged: number
+  /** Of the acknowledged: after more than one try. */
+  readonly retried: number
+  readonly refused: number
+  readonly unknown: number
+  /** What the last try of those unknown met with. */
+  readonly failures: ReadonlyMap<string, number>
 }
 
 const BOUND_MS = 1_000
@@ -66,6 +80,7 @@ async function stormIn(lab: Lab, options: StormOptions): Promise<StormResult> {
   const keys = catalogue(SIZES)
   const frontier: Frontier = { nextNewborn: keys.newborn.from, newest: new Map() }
   const [log, writes, faults]: [ReadLog, Write[], FaultSpan[]] = [new ReadLog(), [], []]
+  const misfires: string[] = []
   const over = new AbortController()
   const { signal } = over
   const common = { nodes, catalogue: keys, frontier, signal }
@@ -93,10 +108,10 @@ async function stormIn(lab: Lab, options: StormOptions): Promise<StormResult> {
     }),
     runWriters(writing),
     keepReplica(lab, signal),
-    keepSaying({ options, log, writes, faults, signal, startedAtMs }),
+    keepSaying({ options, log, writes, signal, startedAtMs }),
   ]
   try {
-    await runFaults(lab, { options, startedAtMs, faults })
+    await runFaults(lab, { options, startedAtMs, faults, misfires })
     await healAll(lab)
     // What is late by then is late for good.
     await delay(BOUND_MS + 200)
@@ -117,10 +132,20 @@ async function stormIn(lab: Lab, options: StormOptions): Promise<StormResult> {
     faults,
     stored,
   }
-  return { ...judge(evidence), faults, tookMs, writes: countsOf(writes) }
+  return {
+    ...judge(evidence),
+    faults,
+    misfires,
+    tookMs,
+    writes: countsOf(writes),
+    crashes: nodes.flatMap(({ crashes }) => crashes),
+    nodeErrors: nodes.flatMap(lastErrorsOf),
+  }
 }
 
-function judge(evidence: Evidence): Omit<StormResult, 'faults' | 'tookMs' | 'writes'> {
+function judge(
+  evidence: Evidence,
+): Omit<StormResult, 'faults' | 'misfires' | 'crashes' | 'nodeErrors' | 'tookMs' | 'writes'> {
   const staleness = checkStaleness(evidence)
   return {
     promises: [
@@ -142,9 +167,10 @@ interface Course {
   readonly options: StormOptions
   readonly startedAtMs: number
   readonly faults: FaultSpan[]
+  readonly misfires: string[]
 }
 
-async function runFaults(lab: Lab, { options, startedAtMs, faults }: Course): Promise<void> {
+async function runFaults(lab: Lab, { options, startedAtMs, faults, misfires }: Course): Promise<void> {
   const { signal } = options
   const running: Promise<void>[] = []
   for (const fault of options.faults) {
@@ -155,9 +181,7 @@ async function runFaults(lab: Lab, { options, startedAtMs, faults }: Course): Pr
     const work = inflict(lab, fault).finally(() => {
       span.endedAtMs = performance.now()
     })
-    // Its failure, which is the lab's, is met where it is awaited.
-    work.catch(() => undefined)
-    running.push(work)
+    running.push(work.catch((error: unknown) => void misfires.push(`${fault.text}: ${messageOf(error)}`)))
   }
   await waitUntil(startedAtMs + options.durationMs, signal)
   await Promise.all(running)
@@ -179,7 +203,11 @@ async function keepReplica({ redis }: Lab, signal: AbortSignal): Promise<void> {
 }
 
 async function keepSaying(
-  about: Course & { readonly log: ReadLog; readonly writes: readonly Write[]; readonly signal: AbortSignal },
+  about: Pick<Course, 'options' | 'startedAtMs'> & {
+    readonly log: ReadLog
+    readonly writes: readonly Write[]
+    readonly signal: AbortSignal
+  },
 ): Promise<void> {
   const { options, startedAtMs, log, writes, signal } = about
   while (!signal.aborted) {
@@ -189,13 +217,25 @@ async function keepSaying(
   }
 }
 
-function countsOf(writes: readonly Write[]): StormResult['writes'] {
-  const count = (kind: Write['result']['kind']) => writes.filter(({ result }) => result.kind === kind).length
+function lastErrorsOf({ recentOutput }: NodeProcess): string[] {
+  const lines = recentOutput().split('\n')
+  return lines.filter((line) => line.includes('"error"')).slice(-3)
+}
+
+function countsOf(writes: readonly Write[]): WriteCounts {
+  const of = (kind: Write['result']['kind']) => writes.filter(({ result }) => result.kind === kind)
+  const acknowledged = of('acknowledged')
+  const failures = new Map<string, number>()
+  for (const { result } of writes) {
+    if (result.kind === 'unknown') failures.set(result.failure, (failures.get(result.failure) ?? 0) + 1)
+  }
   return {
     tried: writes.length,
-    acknowledged: count('acknowledged'),
-    refused: count('refused'),
-    unknown: count('unknown'),
+    acknowledged: acknowledged.length,
+    retried: acknowledged.filter(({ tries }) => tries > 1).length,
+    refused: of('refused').length,
+    unknown: of('unknown').length,
+    failures,
   }
 }
 

@@ -32,6 +32,10 @@ const RETRY_MS = 50
 /** The others are written without a key and tried once. */
 const IDEMPOTENT_SHARE = 0.7
 const WITHDRAWN_SHARE = 0.08
+/** Of those with a key: given up so early that the write may well be carried out, and tried again when others have written. */
+const IMPATIENT_SHARE = 0.15
+const IMPATIENCE_MS = 15
+const IMPATIENT_PAUSE_MS = 1_500
 
 /** Resolves when every write has a result, some time after the signal. */
 export async function runWriters(options: WritersOptions): Promise<void> {
@@ -51,13 +55,14 @@ async function runWriter(options: WritersOptions): Promise<void> {
 
 /** Registers every identifier of a span, before the storm. */
 export async function registerAll(options: WritersOptions, keys: readonly number[]): Promise<void> {
-  const writer = { ...options, lines: options.nodes.map(({ port }) => new HttpLine(port)) }
+  const writer = { ...options, isPatient: true, lines: options.nodes.map(({ port }) => new HttpLine(port)) }
   for (const key of keys) await writeOnce(writer, { key, intent: 'register' })
   for (const line of writer.lines) line.close()
 }
 
 interface Writer extends WritersOptions {
   readonly lines: readonly HttpLine[]
+  readonly isPatient?: boolean
 }
 
 interface Plan {
@@ -79,7 +84,14 @@ async function writeOnce(writer: Writer, { key, intent }: Plan): Promise<void> {
   const { writes, random, frontier } = writer
   const number = writes.length + 1
   const write: Write = {
-    ...{ number, key, intent, tries: 0, startedAtMs: performance.now(), result: { kind: 'unknown' } },
+    ...{
+      number,
+      key,
+      intent,
+      tries: 0,
+      startedAtMs: performance.now(),
+      result: { kind: 'unknown', failure: 'not tried' },
+    },
     idempotencyKey: random.next() < IDEMPOTENT_SHARE ? `write-${number}` : undefined,
   }
   writes.push(write)
@@ -95,12 +107,17 @@ async function untilKnown(writer: Writer, write: Write): Promise<WriteResult> {
   for (let node = random.below(nodes.length); ; node = (node + 1) % nodes.length) {
     write.tries += 1
     const { incarnation } = nodes[node]!
-    const reply = await lines[node]!.ask(request, PATIENCE_MS)
+    const isImpatient = mayGiveUp(writer, write) && random.next() < IMPATIENT_SHARE
+    const reply = await lines[node]!.ask(request, isImpatient ? 1 + random.below(IMPATIENCE_MS) : PATIENCE_MS)
     const result = resultOf(reply, { node, incarnation })
     const isLast = write.idempotencyKey === undefined || performance.now() - write.startedAtMs > GIVE_UP_AFTER_MS
     if (result.kind !== 'unknown' || isLast) return result
-    await delay(RETRY_MS)
+    await delay(isImpatient ? random.below(IMPATIENT_PAUSE_MS) : RETRY_MS)
   }
+}
+
+function mayGiveUp({ isPatient = false }: Writer, { idempotencyKey, tries }: Write): boolean {
+  return !isPatient && idempotencyKey !== undefined && tries === 1
 }
 
 function requestOf({ catalogue, apiKey }: Writer, { key, number, intent, idempotencyKey }: Write): Request {
@@ -117,7 +134,8 @@ function requestOf({ catalogue, apiKey }: Writer, { key, number, intent, idempot
 
 function resultOf(reply: Reply | string, by: { readonly node: number; readonly incarnation: number }): WriteResult {
   const atMs = performance.now()
-  if (typeof reply === 'string' || reply.status >= 500 || reply.status === 409) return { kind: 'unknown' }
+  if (typeof reply === 'string') return { kind: 'unknown', failure: reply }
+  if (reply.status >= 500 || reply.status === 409) return { kind: 'unknown', failure: `status ${reply.status}` }
   if (reply.status >= 300) return { kind: 'refused', status: reply.status }
   const { outcome, version, contentSha256, token } = JSON.parse(reply.body)
   return { kind: 'acknowledged', atMs, receipt: { outcome, version, digest: contentSha256, token, ...by } }

@@ -10,10 +10,13 @@ export interface Availability {
   /** Of the identifiers registered before the storm. */
   readonly known: { readonly lookups: number; readonly answered: number }
   readonly markedStale: number
+  /** Why requests were not answered, first tries and retries. */
+  readonly failures: ReadonlyMap<string, number>
 }
 
 export function measureAvailability({ reads, registeredFirst }: Evidence): Availability {
   const known = { lookups: 0, answered: 0 }
+  const failures = new Map<string, number>()
   let [lookups, answered, markedStale] = [0, 0, 0]
   for (const read of reads) {
     const asked = read.isRetry ? 0 : 1
@@ -21,12 +24,13 @@ export function measureAvailability({ reads, registeredFirst }: Evidence): Avail
     lookups += asked
     answered += got
     if (read.isStale) markedStale += 1
+    if (got === 0) failures.set(read.failure, (failures.get(read.failure) ?? 0) + 1)
     if (read.key < registeredFirst) {
       known.lookups += asked
       known.answered += got
     }
   }
-  return { lookups, answered, known, markedStale }
+  return { lookups, answered, known, markedStale, failures }
 }
 
 export function shareOf({ lookups, answered }: { readonly lookups: number; readonly answered: number }): number {

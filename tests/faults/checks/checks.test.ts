@@ -172,7 +172,7 @@ describe('presence', () => {
 })
 
 test('a look-up counts as answered when its retry was', () => {
-  const failed = read({ startedAtMs: 0, version: 0, outcome: 'unanswered' })
+  const failed = read({ startedAtMs: 0, version: 0, outcome: 'unanswered', failure: 'status 503' })
   const reads = [
     failed,
     read({ startedAtMs: 10, version: 1, isRetry: true, isStale: true }),
@@ -184,6 +184,7 @@ test('a look-up counts as answered when its retry was', () => {
     answered: 1,
     known: { lookups: 1, answered: 1 },
     markedStale: 1,
+    failures: new Map([['status 503', 3]]),
   })
 })
 
@@ -233,7 +234,7 @@ function evidence(parts: {
 function read(difference: Partial<Read> & Pick<Read, 'startedAtMs' | 'version'>): Read {
   return {
     ...{ endedAtMs: difference.startedAtMs + 1, askedAtMs: difference.startedAtMs, key: OLD, session: 0, node: 0 },
-    ...{ incarnation: 1, outcome: 'found', content: 0, isStale: false, isRetry: false, minVersion: 0 },
+    ...{ incarnation: 1, outcome: 'found', failure: '', content: 0, isStale: false, isRetry: false, minVersion: 0 },
     ...difference,
   }
 }
