@@ -31,9 +31,9 @@ import { loadRoutes } from './registry/prefixes.js'
 import { rememberedPrincipals } from './registry/principals.js'
 import { registryLookup } from './registry/records.js'
 import type { Registry } from './registry/registry.js'
-import { currentRoutes } from './registry/routes.js'
+import { currentRoutes, lastKnownRoutes, type Routes } from './registry/routes.js'
 import { nodeSecret } from './registry/secrets.js'
-import { authorities, type RouteTable, refuseForeign } from './resolution/authorities.js'
+import { authorities, refuseForeign } from './resolution/authorities.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
 import { loadShedding } from './resolution/load-shedding.js'
 import { measured } from './resolution/measured.js'
@@ -111,11 +111,13 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
   const newAdminKey = await ensureAdminKey(db, config.adminKey)
   if (newAdminKey !== undefined) onAdminKey(newAdminKey)
   const demo = config.demo ? await loadDemo(registry) : undefined
-  const routes = currentRoutes({ load: () => loadRoutes(db), knowledge })
-  // Once at hand, the table still says whose an identifier is while the database is away.
-  await routes()
+  const maxAgeMs = config.stalenessBoundMs / 2
+  const routes = currentRoutes({ load: () => loadRoutes(db), knowledge, clock, maxAgeMs })
+  const doorRoutes = lastKnownRoutes(routes)
+  // Once at hand, the table still says who may see what of an answer while the database is away.
+  await doorRoutes()
   const resolve = chainOf(core, { shared, routes })
-  const app = doorsOf(core, { registry, resolve, routes })
+  const app = doorsOf(core, { registry, resolve, routes: doorRoutes })
   const url = await life.start('HTTP server', () => listen(app, config), {
     stop: () => app.close(),
     stopWithinMs: config.drainSeconds * 1000 + 1_000,
@@ -154,8 +156,6 @@ async function sharedStoreOf({ config, database, redis, knowledge, metrics }: Co
   })
 }
 
-type Routes = () => RouteTable | Promise<RouteTable>
-
 function chainOf(core: Core, parts: { readonly shared: SharedStore | undefined; readonly routes: Routes }): Resolve {
   const { config, database, knowledge, memory, metrics } = core
   const mark = () => knowledge.mark
@@ -163,7 +163,8 @@ function chainOf(core: Core, parts: { readonly shared: SharedStore | undefined; 
     measured(metrics.lookups, clock),
     memoryCached({ store: memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds }),
     refuseForeign(parts.routes),
-    singleFlight(clock, config.stalenessBoundMs),
+    // Half the bound: the other half is the routes', which a flight may have found that old.
+    singleFlight(clock, config.stalenessBoundMs / 2, knowledge),
     ...(parts.shared ? [parts.shared.layer] : []),
     loadShedding(MAX_WAITING_LOOKUPS),
   ]

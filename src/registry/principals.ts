@@ -31,10 +31,11 @@ export function rememberedPrincipals(
   knowledge.onReset(() => remembered.clear())
 
   async function ask(apiKey: string, digest: string): Promise<Principal | undefined> {
-    const stamp = knowledge.mark
+    const { mark: stamp, epoch } = knowledge
     const principal = await find(apiKey)
     const id = parseApiKey(apiKey)?.id
-    if (principal !== undefined && id !== undefined) {
+    // A stamp means nothing in another epoch than the one it was taken in.
+    if (principal !== undefined && id !== undefined && epoch === knowledge.epoch) {
       remembered.set(digest, {
         principal,
         feedKey: `k:${id}`,

@@ -68,6 +68,12 @@ export interface ChangeKnowledgeOptions {
   readonly recentKeys?: number
 }
 
+interface OwnWrite {
+  readonly version: number
+  readonly xid: number
+  readonly notedAtMs: number
+}
+
 /** The wall clock running ahead of the monotonic one by more than this means the machine was suspended. */
 const SUSPENSION_MS = 500
 
@@ -75,7 +81,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   const { clock, boundMs } = options
   const sketch = new ChangeSketch(options.sketchSlots ?? 2 ** 17)
   const recent = new LRUCache<string, number>({ max: options.recentKeys ?? 65_536 })
-  const own = new Map<string, { version: number; xid: number }>()
+  const own = new Map<string, OwnWrite>()
   const prefixChanges = new Map<string, number>()
   const seen = new Set<number>()
   const changeListeners: ((key: string, version: number) => void)[] = []
@@ -88,8 +94,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   let wallAheadMs = clock.nowMs() - clock.monotonicMs()
 
   function reset(poll: Poll): void {
-    // Own writes of this history stand: the poll's snapshot may be older than they are.
-    if (poll.epoch !== epoch) own.clear()
+    const isOtherHistory = poll.epoch !== epoch
     epoch = poll.epoch
     mark = 0
     completeFrom = poll.floor
@@ -97,7 +102,8 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
     recent.clear()
     seen.clear()
     prefixChanges.clear()
-    for (const [key, { xid }] of own) noteChange(key, xid)
+    // Own writes stand: the poll's snapshot may be older than they are. Of another history, ids say nothing in this one.
+    if (!isOtherHistory) for (const [key, { xid }] of own) noteChange(key, xid)
     generation += 1
     for (const listener of resetListeners) listener()
   }
@@ -151,8 +157,9 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   function noteStart(startedAtMs: number): void {
     const wallWasAheadMs = wallAheadMs
     wallAheadMs = clock.nowMs() - clock.monotonicMs()
-    if (Math.abs(wallAheadMs - wallWasAheadMs) > SUSPENSION_MS) return
-    if (startedAtMs > lastPollStartMs) lastPollStartMs = startedAtMs
+    const jumpMs = Math.abs(wallAheadMs - wallWasAheadMs)
+    if (jumpMs > SUSPENSION_MS) lastPollStartMs -= Math.max(jumpMs, boundMs + 1)
+    else if (startedAtMs > lastPollStartMs) lastPollStartMs = startedAtMs
   }
 
   const covers = (xid: number) => xid < mark || seen.has(xid)
@@ -187,15 +194,17 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
       if (poll.epoch !== epoch || poll.reset) reset(poll)
       applyRows(poll.rows)
       advanceMark(poll.xmin)
-      for (const [key, write] of own) if (covers(write.xid)) own.delete(key)
+      // Whatever history it is of: a poll sent after the write was committed has brought it.
+      for (const [key, { notedAtMs }] of own) if (startedAtMs > notedAtMs) own.delete(key)
       noteStart(startedAtMs)
     },
     noteOwnWrite(change) {
-      if (covers(change.xid)) return
+      // Even if the feed seems to cover it: after a failover the id may be one that the other history had too.
+      const notedAtMs = clock.monotonicMs()
       for (const [at, key] of change.keys.entries()) {
         const version = change.versions[at] ?? 0
         const known = own.get(key)
-        if (known === undefined || known.version < version) own.set(key, { version, xid: change.xid })
+        if (known === undefined || known.version < version) own.set(key, { version, xid: change.xid, notedAtMs })
         noteChange(key, change.xid)
         for (const listener of changeListeners) listener(key, version)
       }

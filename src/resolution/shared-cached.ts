@@ -51,7 +51,7 @@ export function sharedStore(options: SharedStoreOptions): SharedStore {
       if (looked.answer !== undefined && looked.rejection === undefined) return looked.answer
 
       const answer = await Promise.resolve(next(query)).catch((error: unknown) =>
-        lastGood(options, query, { looked, error }),
+        lastGood(options, query, { looked, epoch, error }),
       )
       if (answer.stale === undefined && epoch === knowledge.epoch && answer.key === query.identifier.key) {
         void put(options, answer, { redisKey, replace: looked.rejection === 'mac' })
@@ -101,15 +101,26 @@ function rejectionOf(
   return knowledge.isFresh() ? undefined : 'not-fresh'
 }
 
-function lastGood(options: SharedStoreOptions, query: Query, failed: { looked: Looked; error: unknown }): Answer {
-  const { answer, rejection } = failed.looked
+interface Failed {
+  readonly looked: Looked
+  readonly epoch: string
+  readonly error: unknown
+}
+
+function lastGood(options: SharedStoreOptions, query: Query, { looked, epoch, error }: Failed): Answer {
+  const { answer, rejection } = looked
   const stale =
-    answer !== undefined && rejection === 'not-fresh' && isUnavailable(failed.error)
+    answer !== undefined && rejection === 'not-fresh' && isUnavailable(error) && isStillValid(options, answer, epoch)
       ? staleAnswer(options, answer, query)
       : undefined
-  if (stale === undefined) throw failed.error
+  if (stale === undefined) throw error
   query.trace?.step('redis', 'stale')
   return stale
+}
+
+/** More may be known by now than when Redis gave the answer: the mark tells what is known now. */
+function isStillValid({ knowledge }: SharedStoreOptions, answer: Answer, epoch: string): boolean {
+  return epoch === knowledge.epoch && knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)
 }
 
 /** A codec newer or older than ours wrote it: as good as nothing. */

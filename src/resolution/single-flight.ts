@@ -6,11 +6,12 @@
 import type { Clock } from '../platform/clock.js'
 import type { Answer } from '../record/answer.js'
 import type { ChangeKnowledge } from './change-knowledge.js'
+import { elapsedMs, type Moment, momentOf } from './moment.js'
 import type { Layer, Query } from './resolve.js'
 
 interface Flight {
   readonly answer: Promise<Answer>
-  readonly startedAtMs: number
+  readonly started: Moment
 }
 
 export function singleFlight(
@@ -30,13 +31,14 @@ export function singleFlight(
       if (!isPlain(query)) return next(query)
       const { key } = query.identifier
       const under = flights.get(key)
-      if (under !== undefined && clock.monotonicMs() - under.startedAtMs <= joinWithinMs) {
+      if (under !== undefined && elapsedMs(clock, under.started) <= joinWithinMs) {
         query.trace?.step('single-flight', 'joined')
         return under.answer
       }
 
+      const started = momentOf(clock)
       const answer = Promise.resolve(next(query))
-      const flight = { answer, startedAtMs: clock.monotonicMs() }
+      const flight = { answer, started }
       flights.set(key, flight)
       const land = () => {
         if (flights.get(key) === flight) flights.delete(key)

@@ -11,7 +11,8 @@
  *   routed       an identifier below a suspended prefix is not answered, one below an active prefix is, each within T
  *
  * Not promised, so not judged: versions that only grow from one plain look-up to the next (`minVersion` is for that; the
- * runs count how often it happens); own writes and tokens within T of a failover that lost commits, whose ids begin anew.
+ * runs count how often it happens); tokens at a replica that has yet to hear of a failover that lost commits, for their ids
+ * begin anew.
  */
 import { NodeError } from '../../src/platform/errors.js'
 import type { Answer } from '../../src/record/answer.js'
@@ -19,130 +20,159 @@ import type { Query } from '../../src/resolution/resolve.js'
 import type { Ledger, Write } from './ledger.js'
 import type { Replica } from './replica.js'
 import { shownWriteId } from './rows.js'
-import { BOUND_MS } from './settings.js'
+import { BOUND_MS, PREFIXES } from './settings.js'
 
 export interface Look {
   readonly query: Query
   readonly replica: Replica
   readonly startedAtMs: number
   readonly endedAtMs: number
+  /** Whether the replica had heard of the last failover when it took the look-up on. */
+  readonly knewHistory: boolean
 }
 
 export class Violation extends Error {
   readonly property: string
+  /** The identifier concerned. */
+  readonly about: string | undefined
 
-  constructor(property: string, message: string) {
+  constructor(property: string, message: string, about?: string) {
     super(`${property}: ${message}`)
     this.name = 'Violation'
     this.property = property
+    this.about = about
   }
 }
 
 /** @throws Violation */
 export function checkAnswer(ledger: Ledger, look: Look, answer: Answer): void {
-  const { key } = look.query.identifier
-  if (answer.key !== key) throw new Violation('true', `asked for ${key}, got ${answer.key}`)
-  const shown = checkTrue(ledger, look, answer)
-  const history = ledger.versionsOf(`i:${key}`)
-  const require = (property: string, floor: Write | undefined) => {
-    if (floor === undefined || answer.version >= floor.version) return
-    throw new Violation(
-      property,
-      `version ${answer.version} of ${key} (${answer.tier}${answer.stale ? ', marked' : ''}) ` +
-        `${(look.startedAtMs - floor.acknowledgedAtMs).toFixed(0)} ms after version ${floor.version} was acknowledged`,
-    )
-  }
-  const isDemandKept = look.startedAtMs > ledger.lastLossAtMs() + BOUND_MS
-  if (isDemandKept) {
-    require('own', newestThat(
-      history,
-      (write) => write.replica === look.replica.number && isAcknowledged(write, look.startedAtMs),
-    ))
-    require('token', newestThat(history, ({ xid }) => xid === look.query.token))
-    if (answer.version < (look.query.minVersion ?? 0)) {
-      throw new Violation('token', `version ${answer.version} of ${key} where ${look.query.minVersion} was the least`)
-    }
-  }
-  if (answer.stale !== undefined) return checkMarked(look, answer, { history, shown, require })
-  if (shown !== undefined && shown.lostAtMs < look.startedAtMs - BOUND_MS) {
-    throw new Violation(
-      'bounded',
-      `${key} shows a version that a failover undid ${look.startedAtMs - shown.lostAtMs} ms before`,
-    )
-  }
-  if (shown === undefined || shown.lostAtMs === Number.POSITIVE_INFINITY) {
-    require('bounded', newestThat(history, (write) => isAcknowledged(write, look.startedAtMs - BOUND_MS)))
-    if (look.query.authoritative)
-      require('asked', newestThat(history, (write) => write.committedAtMs < look.startedAtMs))
-  }
-  checkRouted(ledger, look, 'active')
+  const shown = shownWrite(ledger, look, answer)
+  const judged: Judged = { ledger, look, answer, shown, history: ledger.versionsOf(`i:${look.query.identifier.key}`) }
+  checkDemands(judged)
+  if (answer.stale !== undefined) checkMark(judged)
+  else checkBound(judged)
 }
 
 /** An error says nothing of the identifier, unless it says that the prefix is not served. @throws Violation */
 export function checkError(ledger: Ledger, look: Look, error: unknown): void {
   if (!(error instanceof NodeError)) throw error
-  if (error.code === 'prefix-not-served') checkRouted(ledger, look, 'suspended')
+  if (error.code === 'prefix-not-served') checkRoute(ledger, look, 'suspended')
   else if (error.code !== 'authority-unavailable' && error.code !== 'overloaded') throw error
 }
 
-/** The write that the answer shows; undefined for "absent". */
-function checkTrue(ledger: Ledger, look: Look, answer: Answer): Write | undefined {
-  if (answer.kind === 'absent' && answer.version === 0) return undefined
+interface Judged {
+  readonly ledger: Ledger
+  readonly look: Look
+  readonly answer: Answer
+  /** The write that the answer shows; undefined for "absent". */
+  readonly shown: Write | undefined
+  readonly history: readonly Write[]
+}
+
+function shownWrite(ledger: Ledger, look: Look, answer: Answer): Write | undefined {
+  const { key } = look.query.identifier
+  if (answer.key === key && answer.kind === 'absent' && answer.version === 0) return undefined
   const shown = ledger.find(shownWriteId(answer) ?? '')
   const isTrue =
-    shown !== undefined &&
-    shown.key === `i:${answer.key}` &&
+    answer.key === key &&
+    shown?.key === `i:${key}` &&
     shown.version === answer.version &&
     shown.kind === answer.kind &&
     shown.committedAtMs <= look.endedAtMs
-  if (!isTrue)
-    throw new Violation('true', `${JSON.stringify(answer)} shows no write that was made: ${JSON.stringify(shown)}`)
-  return shown
+  if (isTrue) return shown
+  throw new Violation('true', `${JSON.stringify(answer)} shows no write that was made: ${JSON.stringify(shown)}`, key)
 }
 
-interface Marked {
-  readonly history: readonly Write[]
-  readonly shown: Write | undefined
-  require(property: string, floor: Write | undefined): void
+/** Own writes, tokens, minimum versions. */
+function checkDemands(judged: Judged): void {
+  const { look, history } = judged
+  const { query, replica, startedAtMs } = look
+  const isOwn = (write: Write) => write.replica === replica.number && write.acknowledgedAtMs < startedAtMs
+  requireAtLeast(judged, 'own', history.findLast(isOwn))
+  if (look.knewHistory)
+    requireAtLeast(
+      judged,
+      'token',
+      history.findLast(({ xid }) => xid === query.token),
+    )
+  // A failover may have undone the version that was asked for, and it may have been made again since.
+  const isMinimum = ({ version, committedAtMs }: Write) => version === query.minVersion && committedAtMs < startedAtMs
+  requireAtLeast(judged, 'token', history.find(isMinimum))
 }
 
-function checkMarked(look: Look, answer: Answer, { history, shown, require }: Marked): void {
-  const asOfMs = look.replica.instantOf(answer.stale!.asOfMs)
-  if (asOfMs === undefined || (shown !== undefined && shown.lostAtMs < Number.POSITIVE_INFINITY)) return
-  if (asOfMs > look.endedAtMs) throw new Violation('marked', `current as of ${asOfMs}, which is yet to come`)
-  require('marked', newestThat(history, ({ committedAtMs }) => committedAtMs < asOfMs - 1))
-}
-
-/** The state of the responsible prefix must have been this at some moment from T before the look-up began. */
-function checkRouted(ledger: Ledger, look: Look, state: 'active' | 'suspended'): void {
-  const sinceMs = look.startedAtMs - BOUND_MS
-  if (ledger.lastLossAtMs() >= sinceMs) return
-  const prefix = responsiblePrefix(ledger, look)
-  const history = prefix === undefined ? [] : ledger.versionsOf(prefix)
-  const settled = newestThat(history, (write) => isAcknowledged(write, sinceMs))
-  if (settled === undefined) return
-  const later = history.filter((write) => write.version >= settled.version && write.committedAtMs <= look.endedAtMs)
-  if (later.some(({ kind }) => kind === state)) return
-  throw new Violation(
-    'routed',
-    `${look.query.identifier.key} was treated as if ${prefix} were ${state}, ` +
-      `${(look.startedAtMs - settled.acknowledgedAtMs).toFixed(0)} ms after the contrary was acknowledged`,
+function checkMark(judged: Judged): void {
+  const { look, answer, history, shown } = judged
+  const asOfMs = markedAsOf(look, answer)
+  if (asOfMs === undefined || (shown !== undefined && isLost(shown))) return
+  if (asOfMs > look.endedAtMs) throw new Violation('marked', `current as of ${asOfMs}, yet to come`, answer.key)
+  // Milliseconds of dates are whole.
+  requireAtLeast(
+    judged,
+    'marked',
+    history.findLast(({ committedAtMs }) => committedAtMs < asOfMs - 1),
   )
 }
 
-/** All prefixes of the simulation are allotted before it begins, so the longest that fits is responsible throughout. */
-function responsiblePrefix(ledger: Ledger, look: Look): string | undefined {
-  const { prefix } = look.query.identifier
-  return ledger
-    .keys('p:')
-    .filter((key) => prefix === key.slice(2) || prefix.startsWith(`${key.slice(2)}.`))
-    .sort((one, other) => other.length - one.length)[0]
+function checkBound(judged: Judged): void {
+  const { ledger, look, answer, history, shown } = judged
+  const { query, startedAtMs } = look
+  checkRoute(ledger, look, 'active')
+  if (shown !== undefined && isLost(shown)) {
+    const sinceMs = startedAtMs - shown.lostAtMs
+    if (sinceMs <= BOUND_MS) return
+    throw new Violation('bounded', `shows a version that a failover undid ${sinceMs.toFixed(0)} ms before`, answer.key)
+  }
+  requireAtLeast(
+    judged,
+    'bounded',
+    history.findLast((write) => write.acknowledgedAtMs < startedAtMs - BOUND_MS),
+  )
+  if (query.authoritative !== true) return
+  requireAtLeast(
+    judged,
+    'asked',
+    history.findLast((write) => write.committedAtMs < startedAtMs),
+  )
 }
 
-function isAcknowledged(write: Write, byMs: number): boolean {
-  return write.acknowledgedAtMs < byMs
+function requireAtLeast({ look, answer }: Judged, property: string, floor: Write | undefined): void {
+  if (floor === undefined || answer.version >= floor.version) return
+  const { key } = look.query.identifier
+  const sinceMs = look.startedAtMs - floor.acknowledgedAtMs
+  throw new Violation(
+    property,
+    `version ${answer.version} of ${key} (${answer.tier}${answer.stale ? ', marked' : ''}), asked for ` +
+      `${sinceMs.toFixed(0)} ms after version ${floor.version} was acknowledged`,
+    key,
+  )
 }
 
-function newestThat(history: readonly Write[], fits: (write: Write) => boolean): Write | undefined {
-  return history.findLast(fits)
+/** The state of the responsible prefix must have been this at some moment from T before the look-up began. */
+function checkRoute(ledger: Ledger, look: Look, state: 'active' | 'suspended'): void {
+  const sinceMs = look.startedAtMs - BOUND_MS
+  if (ledger.lastLossAtMs() >= sinceMs) return
+  const { key, prefix } = look.query.identifier
+  const history = ledger.versionsOf(`p:${responsiblePrefix(prefix)}`)
+  const settled = history.findLast((write) => write.acknowledgedAtMs < sinceMs)
+  if (settled === undefined) return
+  const possible = history.filter((write) => write.version >= settled.version && write.committedAtMs <= look.endedAtMs)
+  if (possible.some(({ kind }) => kind === state)) return
+  const agoMs = look.startedAtMs - settled.acknowledgedAtMs
+  const message = `${key} was treated as if its prefix were ${state}, ${agoMs.toFixed(0)} ms after the contrary was acknowledged`
+  throw new Violation('routed', message, key)
+}
+
+/** All prefixes are allotted before the run begins, so the longest that fits is responsible throughout. */
+function responsiblePrefix(prefix: string): string | undefined {
+  const fitting = PREFIXES.filter((one) => prefix === one || prefix.startsWith(`${one}.`))
+  return fitting.toSorted((one, other) => other.length - one.length)[0]
+}
+
+/** undefined when the replica's clocks cannot tell. */
+function markedAsOf(look: Look, { stale }: Answer): number | undefined {
+  return stale && look.replica.instantOf(stale.asOfMs)
+}
+
+function isLost(write: Write): boolean {
+  return write.lostAtMs < Number.POSITIVE_INFINITY
 }

@@ -4,7 +4,7 @@ import type { RedisClient } from '../../src/platform/redis.js'
 import { changeFollower } from '../../src/registry/change-follower.js'
 import { registryLookup } from '../../src/registry/records.js'
 import { currentRoutes } from '../../src/registry/routes.js'
-import { authorities, type Route } from '../../src/resolution/authorities.js'
+import { authorities, type Route, refuseForeign } from '../../src/resolution/authorities.js'
 import { type ChangeKnowledge, changeKnowledge } from '../../src/resolution/change-knowledge.js'
 import { loadShedding } from '../../src/resolution/load-shedding.js'
 import { memoryCached } from '../../src/resolution/memory-cached.js'
@@ -93,18 +93,19 @@ function chainOf(parts: ReplicaParts, own: { readonly clock: Clock; readonly kno
   const policy = { knowledge, clock, maxStaleSeconds: MAX_STALE_SECONDS }
   const shared =
     redis && sharedStore({ ...policy, redis, macKey: MAC_KEY, keepMs: 60_000, onRejected: () => undefined })
-  const layers = [
-    memoryCached({ ...policy, store: memoryStore(settings.memoryBytes) }),
-    singleFlight(clock, BOUND_MS, knowledge),
-    ...(shared ? [shared.layer] : []),
-    loadShedding(200),
-  ]
   const routes = currentRoutes({
     load: async () => routesOf(await postgres.loadPrefixes()),
     knowledge,
     clock,
-    joinWithinMs: BOUND_MS,
+    maxAgeMs: BOUND_MS / 2,
   })
+  const layers = [
+    memoryCached({ ...policy, store: memoryStore(settings.memoryBytes) }),
+    refuseForeign(routes),
+    singleFlight(clock, BOUND_MS / 2, knowledge),
+    ...(shared ? [shared.layer] : []),
+    loadShedding(200),
+  ]
   const source = authorities({ routes, registry: registryLookup(postgres.db, mark, clock), mark })
   return { resolve: compose(layers, source), forget: (keys: readonly string[]) => shared?.forget(keys) }
 }

@@ -2,11 +2,11 @@
 import { type Run, simulate } from './simulate.js'
 
 /** How a run broke its promise: run again with a trace, which the same seed makes the same. */
-export async function reportOf(run: Run): Promise<string> {
-  const traced = run.trace.length > 0 ? run : await simulate(run.seed, { isTraced: true })
+export async function reportOf(run: Run, about = run.violation?.about): Promise<string> {
+  const { trace } = await simulate(run.seed, { isTraced: true, ...(about === undefined ? {} : { about }) })
   return [
     `Seed ${run.seed} breaks a promise. ${run.violation?.message}`,
-    ...traced.trace,
+    ...trace,
     `Again: SEED=${run.seed} npm run simulate`,
     '',
   ].join('\n')

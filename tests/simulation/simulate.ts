@@ -26,9 +26,17 @@ export interface Run {
   readonly trace: readonly string[]
 }
 
-const TRACE_LINES = 8000
+export interface RunOptions {
+  readonly isTraced?: boolean
+  /** A word that traced look-ups and writes must hold, such as the identifier or a replica's name. */
+  readonly about?: string
+}
 
-export async function simulate(seed: number, options: { readonly isTraced?: boolean } = {}): Promise<Run> {
+const TRACE_LINES = 60
+/** Until the last freeze and the last slow reply are over, and caches are filled again. */
+const SETTLING_MS = 5_000
+
+export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
   const random = seededRandom(seed)
   const storm = settingsFor(seed, random)
   let settings = storm
@@ -50,7 +58,9 @@ export async function simulate(seed: number, options: { readonly isTraced?: bool
 
   function note(line: () => string): void {
     if (options.isTraced !== true || violation !== undefined) return
-    trace.push(`${time.nowMs().toFixed(1).padStart(8)} ms  ${line()}`)
+    const text = line()
+    if (options.about !== undefined && text.startsWith('replica') && !text.includes(options.about)) return
+    trace.push(`${time.nowMs().toFixed(1).padStart(8)} ms  ${text}`)
     if (trace.length > TRACE_LINES) trace.shift()
   }
 
@@ -77,14 +87,16 @@ export async function simulate(seed: number, options: { readonly isTraced?: bool
 
   function lookUp(at: Replica, query: Query): void {
     const startedAtMs = time.nowMs()
+    let knewHistory = false
     const settle = (result: { answer: Answer } | { error: unknown }) => {
-      const look: Look = { query, replica: at, startedAtMs, endedAtMs: time.nowMs() }
+      const look: Look = { query, replica: at, startedAtMs, endedAtMs: time.nowMs(), knewHistory }
       note(() => `replica ${at.number}: ${describe(query)} from ${startedAtMs.toFixed(1)}: ${describeResult(result)}`)
       if ('answer' in result) check(() => checkAnswer(ledger, look, result.answer))
       else check(() => checkError(ledger, look, result.error))
       counts.add(look, result)
     }
     const deliver = async () => {
+      knewHistory = at.knowledge.epoch === postgres.epoch()
       try {
         settle({ answer: await at.resolve(query) })
       } catch (error) {
@@ -137,7 +149,7 @@ export async function simulate(seed: number, options: { readonly isTraced?: bool
   postgres.link.recover()
   redis.recover()
   note(() => 'calm')
-  await time.runUntil(storm.stormMs + storm.calmMs / 2)
+  await time.runUntil(storm.stormMs + SETTLING_MS)
   counts.beginCalm()
   await time.runUntil(storm.stormMs + storm.calmMs)
   check(() => counts.checkCalm(storm))

@@ -25,6 +25,8 @@ export interface SimulatedPostgres {
   write(changes: readonly Change[], replica: number): Promise<readonly Write[] | undefined>
   /** As loadRoutes does: the newest state of every prefix that has one. */
   loadPrefixes(): Promise<readonly Write[]>
+  /** Of the present history. */
+  epoch(): string
   crash(): void
   failOver(): void
   readonly link: Link
@@ -132,7 +134,8 @@ export function simulatedPostgres({ time, random, ledger, settings }: PostgresPa
   }
 
   const newestSettled = () => Math.max(0, ...feed.map(({ xid }) => xid).filter((xid) => xid < xmin()))
-  const moment = () => ({ epoch: `sim-${timeline}`, xmin: xmin(), horizon })
+  const epoch = () => `sim-${timeline}`
+  const moment = () => ({ epoch: epoch(), xmin: xmin(), horizon })
 
   function follow(mark: number): object[] {
     const head = { ...moment(), overflow: random.chance(settings().overflowShare) }
@@ -165,11 +168,12 @@ export function simulatedPostgres({ time, random, ledger, settings }: PostgresPa
     db: databaseOf(query, wire),
     preload(changes) {
       const transaction = begin()
-      commit(transaction.xid, changes, NOBODY)
+      for (const write of commit(transaction.xid, changes, NOBODY)) write.acknowledgedAtMs = time.nowMs()
       end(transaction, [])
     },
     write: (changes, replica) => wire.order((done) => transact(byKey(changes), { replica, done })),
     loadPrefixes: () => wire.ask(() => allNewest(ledger)),
+    epoch,
     crash: breakDown,
     failOver() {
       const lost = feed.slice(durableRows).slice(-random.below(4) - 1)

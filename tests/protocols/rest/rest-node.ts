@@ -75,7 +75,7 @@ export async function restNode(): Promise<RestNode> {
       follower.wake()
     },
   }
-  const table = currentRoutes({ load: () => loadRoutes(db), knowledge })
+  const table = currentRoutes({ load: () => loadRoutes(db), knowledge, clock, maxAgeMs: 500 })
   const resolve = compose(
     [memoryCached({ store: memoryStore(10_000_000), knowledge, clock, maxStaleSeconds: 60 })],
     authorities({

@@ -1,0 +1,85 @@
+/**
+ * Searches the states of the model with Spin. A search counts only if it completed: one that ran out of memory or depth
+ * also says "errors: 0".
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import type { SystemProgram } from '../support/system-packages.js'
+
+export const SPIN: SystemProgram = { names: ['spin'], packages: ['spin'], neededBy: 'the model of the cache protocol' }
+export const GCC: SystemProgram = {
+  names: ['gcc'],
+  packages: ['gcc', 'libc6-dev'],
+  neededBy: 'the model of the cache protocol',
+}
+
+const MODEL = path.join(import.meta.dirname, 'coherence.pml')
+const MAX_DEPTH = 1_000_000
+
+export interface SearchOptions {
+  readonly writers: 2 | 3
+  readonly lastTick: number
+  readonly crash?: boolean
+  readonly variant?: string
+  /** Keeps hashes of states in place of states, as large searches must; two states in 10^19 are then taken for one. */
+  readonly isCompact?: boolean
+  readonly timeoutMs: number
+}
+
+export interface Search {
+  readonly states: number
+  readonly errors: number
+  /** Every state that can be reached was looked at. */
+  readonly isComplete: boolean
+  readonly seconds: number
+  readonly output: string
+}
+
+/** @throws Error when spin or the compiler fails, or the search did not end in time */
+export function search(options: SearchOptions): Search {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'jiexi-model-'))
+  try {
+    run(folder, 'spin', [...definesOf(options), '-a', MODEL])
+    const kind = options.isCompact ? ['-DHC4'] : []
+    run(folder, 'gcc', ['-O2', '-w', '-DSAFETY', '-DNOREDUCE', '-DMEMLIM=12000', ...kind, '-o', 'pan', 'pan.c'])
+    const startedAtMs = performance.now()
+    const output = run(folder, './pan', [`-m${MAX_DEPTH}`, '-w25'], options.timeoutMs)
+    return { ...readSearch(output), seconds: (performance.now() - startedAtMs) / 1000, output }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export function readSearch(output: string): Pick<Search, 'states' | 'errors' | 'isComplete'> {
+  const errors = /^State-vector \d+ byte, depth reached \d+, errors: (\d+)$/m.exec(output)?.[1]
+  const states = /^\s*([\d.e+]+) states, stored/m.exec(output)?.[1]
+  const isCut = /max search depth too small|out of memory|memory limit|not completed|truncated|interrupted/i.test(
+    output,
+  )
+  return {
+    errors: Number(errors ?? Number.NaN),
+    states: Number(states ?? Number.NaN),
+    isComplete: errors === '0' && states !== undefined && !isCut,
+  }
+}
+
+function definesOf({ writers, lastTick, crash, variant }: SearchOptions): string[] {
+  const defines = [`-DW=${writers}`, `-DLAST_TICK=${lastTick}`]
+  return [...defines, ...(crash ? ['-DCRASH'] : []), ...(variant === undefined ? [] : [`-D${variant}`])]
+}
+
+function run(folder: string, program: string, args: readonly string[], timeoutMs = 60_000): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  })
+  if (error !== undefined || status === null)
+    throw new Error(`${program} did not end well: ${error?.message ?? 'killed'}`)
+  // The search's own status says little: it is 0 with errors found, and with a search that was cut short.
+  if (status !== 0 && program !== './pan') throw new Error(`${program} failed: ${stderr || stdout}`)
+  return stdout + stderr
+}

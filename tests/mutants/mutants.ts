@@ -1,0 +1,281 @@
+/**
+ * The code with one thing wrong, and who must notice. Each mutant is a mistake that was made, or is easily made, in the
+ * cache protocol. `text` must occur exactly once in its file; mutants.test.ts sees to that whenever the code changes.
+ */
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  readonly text: string
+  readonly replacement: string
+  /** Test files that must fail. */
+  readonly tests: readonly string[]
+  /** Seeds of the simulation among which one must break a promise. Absent: a mistake that storms do not show. */
+  readonly seeds?: number
+}
+
+const KNOWLEDGE = 'src/resolution/change-knowledge.ts'
+const KNOWLEDGE_TEST = 'tests/resolution/change-knowledge.test.ts'
+const MEMORY = 'src/resolution/memory-cached.ts'
+const MEMORY_TEST = 'tests/resolution/memory-cached.test.ts'
+const SHARED = 'src/resolution/shared-cached.ts'
+const SHARED_TEST = 'tests/resolution/shared-cached.test.ts'
+const FLIGHT = 'src/resolution/single-flight.ts'
+const FLIGHT_TEST = 'tests/resolution/single-flight.test.ts'
+const FOLLOWER = 'src/registry/change-follower.ts'
+const FOLLOWER_TEST = 'tests/registry/change-follower.test.ts'
+const FOUND_TEST = 'tests/simulation/found.test.ts'
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'freshness counts from the end of a poll',
+    file: KNOWLEDGE,
+    text: 'else if (startedAtMs > lastPollStartMs) lastPollStartMs = startedAtMs',
+    replacement: 'else lastPollStartMs = clock.monotonicMs()',
+    tests: [KNOWLEDGE_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'a suspension of the machine goes unnoticed while a poll is under way',
+    file: KNOWLEDGE,
+    text: 'if (jumpMs > SUSPENSION_MS) lastPollStartMs -= Math.max(jumpMs, boundMs + 1)\n    else if',
+    replacement: 'if',
+    tests: [FOUND_TEST],
+    seeds: 1_000,
+  },
+  {
+    name: 'the mark is one past the highest id seen',
+    file: KNOWLEDGE,
+    text: 'if (xid < xmin && xid + 1 > mark) mark = xid + 1',
+    replacement: 'if (xid + 1 > mark) mark = xid + 1',
+    tests: [KNOWLEDGE_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'the mark, cursor and stamp, is the xmin of the snapshot',
+    file: KNOWLEDGE,
+    text: 'for (const xid of seen) if (xid < xmin && xid + 1 > mark) mark = xid + 1',
+    replacement: 'mark = Math.max(mark, xmin)',
+    tests: [KNOWLEDGE_TEST],
+    seeds: 1_000,
+  },
+  {
+    name: 'an own write goes into the exact map',
+    file: KNOWLEDGE,
+    text: 'own.set(key, { version, xid: change.xid, notedAtMs })',
+    replacement:
+      '{ own.set(key, { version, xid: change.xid, notedAtMs }); recent.set(key, Math.max(version, recent.get(key) ?? 0)) }',
+    tests: [KNOWLEDGE_TEST],
+  },
+  {
+    name: 'an own write counts as delivered by the feed',
+    file: KNOWLEDGE,
+    text: 'const notedAtMs = clock.monotonicMs()',
+    replacement: 'const notedAtMs = clock.monotonicMs()\n      seen.add(change.xid)',
+    tests: [KNOWLEDGE_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'own writes reject nothing',
+    file: KNOWLEDGE,
+    text: 'if (ownWrite !== undefined && ownWrite.version > version) return false',
+    replacement: '',
+    tests: [FOUND_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'own writes are forgotten when the feed starts anew',
+    file: KNOWLEDGE,
+    text: 'if (!isOtherHistory) for (const [key, { xid }] of own) noteChange(key, xid)',
+    replacement: 'own.clear()',
+    tests: [FOUND_TEST],
+    seeds: 1_000,
+  },
+  {
+    name: 'feed rows are applied at every poll that brings them',
+    file: KNOWLEDGE,
+    text: 'if (covers(xid)) continue',
+    replacement: 'if (xid < mark) continue',
+    tests: [KNOWLEDGE_TEST],
+  },
+  {
+    name: 'rows of one poll go into the exact map one by one',
+    file: KNOWLEDGE,
+    text: 'newest.set(key, Math.max(versions[at] ?? 0, newest.get(key) ?? 0))',
+    replacement:
+      'recent.set(key, Math.max(versions[at] ?? 0, recent.get(key) ?? 0)); newest.set(key, recent.get(key)!)',
+    tests: [FOUND_TEST],
+  },
+  {
+    name: 'what is known exactly needs no complete feed',
+    file: KNOWLEDGE,
+    text: 'return version >= newest && stamp >= completeFrom',
+    replacement: 'return version >= newest',
+    tests: [FOUND_TEST],
+  },
+  {
+    name: 'changes of prefixes are ignored',
+    file: KNOWLEDGE,
+    text: "if (prefixChanges.size === 0 || !key.startsWith('i:')) return true",
+    replacement: 'if (key) return true',
+    tests: [KNOWLEDGE_TEST, MEMORY_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'another epoch changes nothing',
+    file: KNOWLEDGE,
+    text: 'if (poll.epoch !== epoch || poll.reset) reset(poll)',
+    replacement: 'if (epoch === undefined || poll.reset) reset(poll)',
+    tests: [KNOWLEDGE_TEST],
+  },
+  {
+    name: 'the follower follows on into another history',
+    file: FOLLOWER,
+    text: 'followed.epoch === epoch && ',
+    replacement: '',
+    tests: [FOLLOWER_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'the follower does not look at the pruning horizon',
+    file: FOLLOWER,
+    text: ' && followed.horizon <= mark',
+    replacement: '',
+    tests: [FOLLOWER_TEST],
+    seeds: 1_000,
+  },
+  {
+    name: 'memory answers without a fresh poll',
+    file: MEMORY,
+    text: 'if (query.authoritative !== true && knowledge.isFresh()) {',
+    replacement: 'if (query.authoritative !== true) {',
+    tests: [MEMORY_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'what comes from below is kept without being validated',
+    file: MEMORY,
+    text: 'answer.version, answer.stamp)) return\n  // The same version again',
+    replacement: 'answer.version, answer.stamp)) void 0\n  // The same version again',
+    tests: [MEMORY_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'memory does not hear of changes',
+    file: MEMORY,
+    text: 'if (kept !== undefined && kept.answer.version < version) store.remove(key.slice(2))',
+    replacement: 'void kept, version',
+    tests: [MEMORY_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'a stale answer is kept as a fresh one',
+    file: MEMORY,
+    text: 'if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer)',
+    replacement: 'if (epoch === options.knowledge.epoch) keep(options, answer)',
+    tests: [FOUND_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'an error is remembered as absent',
+    file: MEMORY,
+    text: 'if (held === undefined) throw error',
+    replacement: `if (held === undefined) {
+      const { key, prefix } = query.identifier
+      return { kind: 'absent', key, prefix, version: 0, tier: 'registry', stamp: options.knowledge.mark }
+    }`,
+    tests: [MEMORY_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'what Redis gives is not validated',
+    file: SHARED,
+    text: "answer.version, answer.stamp)) return 'outdated'",
+    replacement: 'answer.version, answer.stamp)) void 0',
+    tests: [SHARED_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'freshness is not asked again after Redis has answered',
+    file: SHARED,
+    text: "return knowledge.isFresh() ? undefined : 'not-fresh'",
+    replacement: 'return undefined',
+    tests: [SHARED_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'an entry of the history before a failover counts in the one after it',
+    file: SHARED,
+    text: "epoch === options.knowledge.epoch ? rejectionOf(options, query, answer) : 'outdated'",
+    replacement: 'rejectionOf(options, query, answer)',
+    tests: [FOUND_TEST],
+  },
+  {
+    name: 'the MAC of an entry is not checked',
+    file: 'src/resolution/shared-entry.ts',
+    text: 'if (!timingSafeEqual(macOf(macKey, redisKey, content), entry.subarray(entry.length - MAC_OCTETS))) return undefined',
+    replacement: '',
+    tests: [SHARED_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'the script puts older entries over newer ones',
+    file: 'src/resolution/shared-entry.ts',
+    text: "if held and ARGV[5] ~= '1' then",
+    replacement: 'if false then',
+    tests: ['tests/simulation/redis-script.test.ts'],
+  },
+  {
+    name: 'a flight is joined however long ago it began',
+    file: FLIGHT,
+    text: 'elapsedMs(clock, under.started) <= joinWithinMs',
+    replacement: 'true',
+    tests: [FLIGHT_TEST],
+    seeds: 1_000,
+  },
+  {
+    name: 'a flight from before an own write is joined',
+    file: FLIGHT,
+    text: "if (key.startsWith('i:')) flights.delete(key.slice(2))",
+    replacement: "if (key.startsWith('i:')) return",
+    tests: [FOUND_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'a query that demands a version or a token joins any flight',
+    file: FLIGHT,
+    text: 'if (!isPlain(query)) return next(query)',
+    replacement: '',
+    tests: [FLIGHT_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'write tokens are ignored',
+    file: 'src/resolution/satisfies.ts',
+    text: 'return query.token === undefined || knowledge.covers(query.token)',
+    replacement: 'return knowledge !== undefined',
+    tests: [MEMORY_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'an answer is stamped after its route was looked at',
+    file: 'src/resolution/authorities.ts',
+    text: 'return answer.stamp <= stamp ? answer : { ...answer, stamp }',
+    replacement: 'return stamp < 0 ? { ...answer, stamp } : answer',
+    tests: ['tests/resolution/authorities.test.ts'],
+  },
+  {
+    name: 'routes are current as long as polls are',
+    file: 'src/registry/routes.ts',
+    text: 'table !== undefined && loadedAt === changes && isCurrent()',
+    replacement: 'table !== undefined && isCurrent()',
+    tests: [FOUND_TEST],
+    seeds: 300,
+  },
+  {
+    name: 'the registry stamps its rows with what is known when they come back',
+    file: 'src/registry/records.ts',
+    text: 'settle(waiters, key, { row: found.get(key), stamp })',
+    replacement: 'settle(waiters, key, { row: found.get(key), stamp: Math.max(stamp, mark()) })',
+    tests: ['tests/registry/records.test.ts'],
+  },
+]
