@@ -45,14 +45,16 @@ test('an identifier that is typed in gives its record, its history and the way i
     URL: 'https://service.example.com/CU-80',
     'Canonical key': PART.toLowerCase(),
   })
-  expect(await page.locator('.badge').first().textContent()).toBe('Registered')
-  expect(await page.getByRole('status').textContent()).toMatch(/^Found: Clamping unit 夹紧装置, version 2, from \w/)
+  await expect.poll(() => page.locator('.badge').first().textContent()).toBe('Registered')
+  await expect
+    .poll(() => page.getByRole('status').textContent())
+    .toMatch(/^Found: Clamping unit 夹紧装置, version 2, from \w/)
   const steps = await page.locator('.way li').allTextContents()
   expect(steps[0]).toMatch(/^Memory/)
   expect(steps.every((step) => /\d ms$/.test(step))).toBe(true)
   await page.getByRole('heading', { name: 'History' }).waitFor()
-  expect(await page.locator('#history tbody tr').count()).toBe(2)
-  expect(await page.title()).toBe('Clamping unit 夹紧装置 · Jiexi')
+  await expect.poll(() => page.locator('#history tbody tr').count()).toBe(2)
+  await expect.poll(() => page.title()).toBe('Clamping unit 夹紧装置 · Jiexi')
 })
 
 test('the second look-up comes from memory', async () => {
@@ -60,7 +62,7 @@ test('the second look-up comes from memory', async () => {
   await heading(page, 'Clamping unit')
   await page.getByRole('button', { name: 'Resolve' }).click()
   await expect.poll(() => page.getByRole('status').textContent()).toMatch(/from memory\.$/)
-  expect(await page.locator('.way li').allTextContents()).toEqual([expect.stringMatching(/^Memoryhit/)])
+  await expect.poll(() => page.locator('.way li').allTextContents()).toEqual([expect.stringMatching(/^Memoryhit/)])
 })
 
 test('every value can be seen as it is stored', async () => {
@@ -85,18 +87,18 @@ test('a part leads to its machine, and the back button to the part again', async
   const page = await open(`/?id=${PART}`)
   await page.getByRole('link', { name: MACHINE }).click()
   await heading(page, 'Hydraulic press')
-  expect(new URL(page.url()).search).toBe(`?id=${MACHINE}`)
-  expect(await page.evaluate('document.activeElement.id')).toBe('record-title')
+  await expect.poll(() => new URL(page.url()).search).toBe(`?id=${MACHINE}`)
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('record-title')
   await page.goBack()
   await heading(page, 'Clamping unit')
-  expect(await page.getByLabel('Identifier').inputValue()).toBe(PART)
+  await expect.poll(() => page.getByLabel('Identifier').inputValue()).toBe(PART)
 })
 
 test('an older version can be opened, shared, and left for the newest', async () => {
   const page = await open(`/?id=${PART}`)
   await page.locator('#history').getByRole('link', { name: '1', exact: true }).click()
   await page.getByText('This is version 1; there may be a newer one.').waitFor()
-  expect((await termsOf(page))['Mass (kg)']).toBe('230')
+  await expect.poll(async () => (await termsOf(page))['Mass (kg)']).toBe('230')
   expect(page.url()).toMatch(/&version=1$/)
   await page.reload()
   await page.getByText('This is version 1; there may be a newer one.').waitFor()
@@ -110,14 +112,14 @@ test('addresses on the web are links, and nothing else is', async () => {
   expect(await link.getAttribute('rel')).toBe('noopener noreferrer')
   await page.goto(`${node.url}/?id=${HOSTILE}`)
   await page.getByText('javascript:window.broken=1').waitFor()
-  expect(await page.locator('a[href^="javascript:"]').count()).toBe(0)
+  await expect.poll(() => page.locator('a[href^="javascript:"]').count()).toBe(0)
 })
 
 test('script in a record is shown as text', async () => {
   const page = await open(`/?id=${HOSTILE}`)
   await page.getByRole('heading', { name: SCRIPT }).waitFor()
-  expect(await page.locator('#result img, #result script').count()).toBe(0)
-  expect(await page.evaluate('window.broken')).toBeUndefined()
+  await expect.poll(() => page.locator('#result img, #result script').count()).toBe(0)
+  await expect.poll(() => page.evaluate('window.broken')).toBeUndefined()
 })
 
 test('a malformed identifier is told with its place marked', async () => {
@@ -125,11 +127,13 @@ test('a malformed identifier is told with its place marked', async () => {
   await page.getByLabel('Identifier').fill('88.118. 8/JXDY2106023')
   await page.getByRole('button', { name: 'Resolve' }).click()
   await heading(page, 'This is not an identifier')
-  expect(await page.locator('mark').textContent()).toBe('U+0020')
-  expect(await page.locator('.problem .code').textContent()).toMatch(/^88\.118\.U\+00208\/JXDY2106023Position 7/)
-  expect(await page.getByRole('status').textContent()).toBe('This is not an identifier.')
+  await expect.poll(() => page.locator('mark').textContent()).toBe('U+0020')
+  await expect
+    .poll(() => page.locator('.problem .code').textContent())
+    .toMatch(/^88\.118\.U\+00208\/JXDY2106023Position 7/)
+  await expect.poll(() => page.getByRole('status').textContent()).toBe('This is not an identifier.')
   await resolve(page, '88.118.8')
-  expect(await page.locator('.problem p').last().textContent()).not.toBe('')
+  await expect.poll(() => page.locator('.problem p').last().textContent()).not.toBe('')
   forgive(400, 400)
 })
 
@@ -139,8 +143,8 @@ test('what is not registered, and what is not ours, is said plainly', async () =
   await heading(page, 'This identifier is not registered')
   await resolve(page, '11.222.3/x')
   await heading(page, 'The prefix is not served by this node')
-  expect(await page.locator('.way').count()).toBe(1)
-  expect(await page.getByText('not at this node').count()).toBe(1)
+  await expect.poll(() => page.locator('.way').count()).toBe(1)
+  await expect.poll(() => page.getByText('not at this node').count()).toBe(1)
 })
 
 test('a withdrawn identifier says so, when and why, and keeps its history', async () => {
@@ -177,15 +181,15 @@ test('the samples of the demonstration lead to what they promise', async () => {
 test('an empty question is not asked', async () => {
   const page = await open('/')
   await page.getByRole('button', { name: 'Resolve' }).click()
-  expect(await page.getByRole('status').textContent()).toBe('Type or paste an identifier first.')
-  expect(await page.evaluate('document.activeElement.id')).toBe('identifier')
+  await expect.poll(() => page.getByRole('status').textContent()).toBe('Type or paste an identifier first.')
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('identifier')
 })
 
 test('the browser says which language; a choice made here is remembered', async () => {
   const page = await open(`/?id=${PART}`, { locale: 'zh-CN' })
   await page.getByRole('heading', { name: '解析路径' }).waitFor()
   expect(await termsOf(page)).toMatchObject({ 零件号: 'CU-80', 数据模板: '零部件' })
-  expect(await page.evaluate('document.documentElement.lang')).toBe('zh-CN')
+  await expect.poll(() => page.evaluate('document.documentElement.lang')).toBe('zh-CN')
 
   await page.getByRole('button', { name: 'English' }).click()
   expect(await termsOf(page)).toMatchObject({ 'Part number': 'CU-80' })
@@ -199,7 +203,7 @@ test('a Chinese reader learns in Chinese what is wrong with an identifier', asyn
   const page = await open('/', { locale: 'zh-CN' })
   await resolve(page, '88.118.8JXDY', '解析')
   await heading(page, '这不是有效的标识')
-  expect(await page.locator('.problem').textContent()).toContain('缺少前缀与后缀之间的“/”')
+  await expect.poll(() => page.locator('.problem').textContent()).toContain('缺少前缀与后缀之间的“/”')
   forgive(400)
 })
 
@@ -222,7 +226,7 @@ test.each(['light', 'dark'] as const)('it fits a window 360 pixels wide (%s)', a
   await heading(page, 'A name that is long')
   await page.getByText('All values, as a Handle client sees them').click()
   await page.locator('details td').first().waitFor()
-  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+  await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(360)
 })
 
 test('what came later wins over what was asked earlier', async () => {
@@ -240,7 +244,7 @@ test('what came later wins over what was asked earlier', async () => {
   await heading(page, 'Clamping unit')
   held.resolve()
   await page.unrouteAll({ behavior: 'wait' })
-  expect(await page.locator('#result h1').textContent()).toContain('Clamping unit')
+  await expect.poll(() => page.locator('#result h1').textContent()).toContain('Clamping unit')
 })
 
 test('a node that has gone away is told from an identifier that has', async () => {
