@@ -17,13 +17,34 @@ import { scriptedAuthority } from '../support/scripted-authority.js'
 
 const PUMP = '88.100.1/pump-7'
 const KEY = `i:${PUMP}`
+const OTHER = 'i:88.100.1/other'
 const MAC_KEY = Buffer.alloc(32, 1)
 
 test('of rows that one poll brings, the highest version counts, though the exact map forgets between them', () => {
   const { knowledge, poll } = setUp({ recentKeys: 1 })
   // Transaction 12 committed version 2 before transaction 10 committed version 3; rows come in the order of ids.
-  poll([row(10, KEY, 3), row(11, 'i:88.100.1/other', 1), row(12, KEY, 2)])
+  poll([row(9, OTHER, 1), row(10, KEY, 3), row(11, OTHER, 2), row(12, KEY, 2)])
   expect(knowledge.isValid(KEY, 2, 9)).toBe(false)
+})
+
+test('what is known exactly of a feed that was not read from its beginning accepts nothing from before', () => {
+  const { knowledge, poll } = setUp()
+  // Version 3 was written by transaction 10, which the poll does not go back to.
+  poll([row(12, KEY, 2)], { floor: 11, reset: true })
+  expect(knowledge.isValid(KEY, 2, 10)).toBe(false)
+})
+
+test('an own write of which nobody can tell whether the feed has brought it is kept until a later poll', () => {
+  const { clock, knowledge, poll } = setUp()
+  poll([row(50, KEY, 1)])
+  // After a failover that this process has yet to hear of, ids begin anew.
+  knowledge.noteOwnWrite({ keys: [KEY], versions: [2], xid: 20 })
+  expect(knowledge.isValid(KEY, 1, 51)).toBe(false)
+  poll([row(19)], { epoch: 'E2', floor: 0 })
+  expect(knowledge.isValid(KEY, 1, 20)).toBe(false)
+  clock.advanceMs(1)
+  poll([row(19), row(20, KEY, 2)], { epoch: 'E2', floor: 0 })
+  expect(knowledge.isValid(KEY, 2, 20)).toBe(true)
 })
 
 test('an own write outlives a feed that starts anew from a snapshot before it', () => {
