@@ -9,6 +9,7 @@ import {
   type OpenedRedis,
   openConfiguredDatabase,
   openConfiguredRedis,
+  untilAvailable,
 } from './platform/backing-services.js'
 import { systemClock as clock } from './platform/clock.js'
 import type { Config } from './platform/config.js'
@@ -90,7 +91,7 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
   const opening = { config, life, log }
   const [database, redis] = await Promise.all([openConfiguredDatabase(opening), openConfiguredRedis(opening)])
   const { db } = database
-  const applied = await migrate(db)
+  const applied = await untilAvailable(log, () => migrate(db))
   if (applied.length > 0) log.info(`Migrated the database: ${applied.join(', ')}`)
 
   const core = coreOf({ config, log, database, redis })
@@ -98,7 +99,7 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
   const follower = changeFollower({ connect: db.connect, knowledge, clock, intervalMs: config.pollIntervalMs, log })
   await life.start('change follower', () => follower.start(), { stop: () => follower.stop() })
 
-  const shared = await sharedStoreOf(core)
+  const shared = await untilAvailable(log, () => sharedStoreOf(core))
   const registry: Registry = joinWrites({
     db,
     clock,
@@ -108,14 +109,14 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
       follower.wake()
     },
   })
-  const newAdminKey = await ensureAdminKey(db, config.adminKey)
+  const newAdminKey = await untilAvailable(log, () => ensureAdminKey(db, config.adminKey))
   if (newAdminKey !== undefined) onAdminKey(newAdminKey)
-  const demo = config.demo ? await loadDemo(registry) : undefined
+  const demo = config.demo ? await untilAvailable(log, () => loadDemo(registry)) : undefined
   const maxAgeMs = config.stalenessBoundMs / 2
   const routes = currentRoutes({ load: () => loadRoutes(db), knowledge, clock, maxAgeMs })
   const doorRoutes = lastKnownRoutes(routes)
   // Once at hand, the table still says who may see what of an answer while the database is away.
-  await doorRoutes()
+  await untilAvailable(log, async () => doorRoutes())
   const resolve = chainOf(core, { shared, routes })
   const app = doorsOf(core, { registry, resolve, routes: doorRoutes })
   const url = await life.start('HTTP server', () => listen(app, config), {

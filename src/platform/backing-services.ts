@@ -47,7 +47,7 @@ export async function openConfiguredDatabase({ config, life, log }: Opening): Pr
     preparedStatements: config.preparedStatements,
   }
   const db = await life.start('database connections', () => openDatabase(options), { stop: (it) => it.close() })
-  const version = await untilAnswered(db, log)
+  const version = await untilAvailable(log, () => versionOf(db))
   return { db, version, kind: config.databaseUrl === undefined ? 'embedded' : 'external' }
 }
 
@@ -70,16 +70,24 @@ function connect(url: string, { life, log }: Omit<Opening, 'config'>): Promise<R
   return life.start('Redis connection', () => openRedis(url, { onChange }), { stop: (it) => it.close() })
 }
 
-async function untilAnswered(db: Database, log: Logger): Promise<string> {
+/**
+ * Does what a start needs of the database, again and again while it is away: a node that starts in the middle of an
+ * outage waits for its end. `work` must bear repetition. @throws NodeError `authority-unavailable` after a minute
+ */
+export async function untilAvailable<Result>(log: Logger, work: () => Promise<Result>): Promise<Result> {
   const giveUpAtMs = performance.now() + DATABASE_WITHIN_MS
   for (let tries = 1; ; tries += 1) {
     try {
-      const [row] = await db.query<{ version: string }>("select current_setting('server_version') as version")
-      return row?.version ?? ''
+      return await work()
     } catch (error) {
       if (!isUnavailable(error) || performance.now() > giveUpAtMs) throw error
       if (tries === 1) log.info(`Waiting for the database: ${messageOf(error)}`)
       await pause(RETRY_MS)
     }
   }
+}
+
+async function versionOf(db: Database): Promise<string> {
+  const [row] = await db.query<{ version: string }>("select current_setting('server_version') as version")
+  return row?.version ?? ''
 }

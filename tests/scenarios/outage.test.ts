@@ -66,6 +66,29 @@ test.each(['cut', 'hang'] as const)('with Redis gone (%s) every answer stays rig
   expect((await fetch(`${node.url}/readyz`)).status).toBe(200)
 })
 
+test('a node that starts in the middle of an outage waits for its end', async () => {
+  const database = await testDatabase({ migrated: false })
+  closers.push(() => database.close())
+  const direct = new URL(database.url)
+  const postgres = await tcpProxy({ host: direct.hostname, port: Number(direct.port) })
+  closers.push(() => postgres.close())
+  direct.port = String(postgres.port)
+
+  postgres.cut()
+  const starting = testNode({ environment: { DATABASE_URL: direct.href, JIEXI_DEMO: 'false' } })
+  // Let in for a moment only, so that it gets some way and is cut off again in the middle.
+  for (const openMs of [30, 60, 120]) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    postgres.restore()
+    await new Promise((resolve) => setTimeout(resolve, openMs))
+    postgres.cut()
+  }
+  postgres.restore()
+  const node = await starting
+  closers.push(() => node.close())
+  expect((await fetch(`${node.url}/readyz`)).status).toBe(200)
+})
+
 async function setUp({ withRedis = false } = {}) {
   const database = await testDatabase({ migrated: false })
   closers.push(() => database.close())
