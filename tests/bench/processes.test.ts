@@ -73,11 +73,12 @@ test.runIf(process.platform === 'linux')(
   'CPU time and memory of a process are read; a process that is gone has none',
   () => {
     const before = cpuSecondsOf(process.pid)!
-    const end = performance.now() + 50
-    while (performance.now() < end);
-    expect(cpuSecondsOf(process.pid)! - before).toBeGreaterThan(0.02)
-    expect(memoryOf(process.pid)!.rssBytes).toBeGreaterThan(10 * 2 ** 20)
-    expect(memoryOf(process.pid)!.peakRssBytes).toBeGreaterThanOrEqual(memoryOf(process.pid)!.rssBytes)
+    const giveUpAtMs = performance.now() + 20_000
+    while (cpuSecondsOf(process.pid)! - before < 0.03) expect(performance.now()).toBeLessThan(giveUpAtMs)
+    const { rssBytes, peakRssBytes } = memoryOf(process.pid)!
+    expect(rssBytes).toBeGreaterThan(10 * 2 ** 20)
+    // The kernel sums both up from counters of its own for each processor, a little late.
+    expect(peakRssBytes).toBeGreaterThan(0.9 * rssBytes)
     expect([cpuSecondsOf(2 ** 30), memoryOf(2 ** 30)]).toEqual([undefined, undefined])
   },
 )
