@@ -10,7 +10,13 @@ export interface Readings {
   /** Milliseconds since the start of the last successful poll of the change feed. */
   readonly feedAgeMs: number
   readonly feedIsFresh: boolean
-  readonly memory: { readonly entries: number; readonly bytes: number; readonly capacityBytes: number }
+  readonly memory: {
+    readonly entries: number
+    /** Octets of answers and of what doors send of them. */
+    readonly payloadBytes: number
+    readonly bytes: number
+    readonly capacityBytes: number
+  }
   /** What the node runs on, as its readiness says it. */
   readonly backing: { readonly database: string; readonly redis: string }
   /** undefined: no Redis is configured. */
@@ -131,7 +137,12 @@ function readingMetrics(registry: Registry, read: () => Readings): void {
   )
   single('jiexi_feed_fresh', '1 while cached answers may be served.', (now) => Number(now.feedIsFresh))
   single('jiexi_memory_cache_entries', 'Answers in the memory cache.', (now) => now.memory.entries)
-  single('jiexi_memory_cache_bytes', 'Bytes counted for them.', (now) => now.memory.bytes)
+  single('jiexi_memory_cache_bytes', 'Bytes taken for them, index included.', (now) => now.memory.bytes)
+  single(
+    'jiexi_memory_cache_payload_bytes',
+    'Of these, answers and ready responses alone.',
+    (now) => now.memory.payloadBytes,
+  )
   single('jiexi_memory_cache_capacity_bytes', 'The bound on those bytes.', (now) => now.memory.capacityBytes)
   single('jiexi_redis_up', '1 while Redis is used, 0 while its breaker is open; absent without Redis.', (now) =>
     now.redisIsUp === undefined ? undefined : Number(now.redisIsUp),

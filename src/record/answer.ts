@@ -1,4 +1,5 @@
 /** What a look-up gives. "Could not ask" is not among them: that throws, and is never remembered as absent. */
+import type { Faces } from './face.js'
 import type { IdentifierRecord } from './record.js'
 
 /** Which tier this answer came from. */
@@ -24,9 +25,11 @@ interface AnswerBase {
   readonly stale?: Staleness
 }
 
+/** An answer from a cache may decode its record, and its prefix, when first asked for them: never copy one by spreading. */
 export interface Found extends AnswerBase {
   readonly kind: 'found'
   readonly record: IdentifierRecord
+  readonly faces?: Faces
 }
 
 export interface Withdrawn extends AnswerBase {
@@ -47,3 +50,14 @@ export interface Referral extends AnswerBase {
 }
 
 export type Answer = Found | Withdrawn | Absent | Referral
+
+/** The answer again, with what is given in place of its own. */
+export function answerWith<Kind extends Answer>(
+  answer: Kind,
+  other: Partial<Pick<AnswerBase, 'tier' | 'stamp' | 'stale'>>,
+): Kind {
+  if (answer.kind !== 'found') return { ...answer, ...other }
+  const { kind, key, prefix, version, tier, stamp, stale, record, faces } = answer
+  const own = { kind, key, prefix, version, tier, stamp, record }
+  return { ...own, ...(stale && { stale }), ...(faces && { faces }), ...other } as Kind
+}

@@ -6,7 +6,7 @@
 import type { Identifier } from '../identifier/identifier.js'
 import { prefixCandidates } from '../identifier/parse.js'
 import { NodeError } from '../platform/errors.js'
-import type { Answer } from '../record/answer.js'
+import { type Answer, answerWith } from '../record/answer.js'
 import type { Layer, Resolve } from './resolve.js'
 
 export interface Route {
@@ -33,7 +33,7 @@ export function authorities(options: AuthoritiesOptions): Resolve {
     const route = requireRoute(await options.routes(), query.identifier)
     const answer = await options.registry(query.identifier, route.prefix)
     query.trace?.step('registry', answer.kind)
-    return answer.stamp <= stamp ? answer : { ...answer, stamp }
+    return answer.stamp <= stamp ? answer : answerWith(answer, { stamp })
   }
 }
 

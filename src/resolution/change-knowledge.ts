@@ -57,6 +57,8 @@ export interface ChangeKnowledge {
   onChange(listener: (key: string, version: number) => void): void
   /** Called when everything cached must go. */
   onReset(listener: () => void): void
+  /** Called after each poll, when all it told is known. */
+  onPolled(listener: () => void): void
 }
 
 export interface ChangeKnowledgeOptions {
@@ -86,6 +88,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   const seen = new Set<number>()
   const changeListeners: ((key: string, version: number) => void)[] = []
   const resetListeners: (() => void)[] = []
+  const pollListeners: (() => void)[] = []
   let epoch: string | undefined
   let mark = 0
   let generation = 0
@@ -197,6 +200,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
       // Whatever history it is of: a poll sent after the write was committed has brought it.
       for (const [key, { notedAtMs }] of own) if (startedAtMs > notedAtMs) own.delete(key)
       noteStart(startedAtMs)
+      for (const listener of pollListeners) listener()
     },
     noteOwnWrite(change) {
       // Even if the feed seems to cover it: after a failover the id may be one that the other history had too.
@@ -211,6 +215,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
     },
     onChange: (listener) => changeListeners.push(listener),
     onReset: (listener) => resetListeners.push(listener),
+    onPolled: (listener) => pollListeners.push(listener),
   }
 }
 

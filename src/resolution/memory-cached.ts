@@ -5,7 +5,9 @@
  */
 import { isUnavailable } from '../platform/errors.js'
 import type { Answer } from '../record/answer.js'
+import type { Face } from '../record/face.js'
 import type { MemoryStore } from './memory-store.js'
+import { prefetching } from './prefetch.js'
 import type { Layer, Query, Resolve } from './resolve.js'
 import { satisfies } from './satisfies.js'
 import { type StalePolicy, staleAnswer } from './stale.js'
@@ -14,39 +16,52 @@ export interface MemoryCachedOptions extends StalePolicy {
   readonly store: MemoryStore
 }
 
+/** So often of late, of at most 3: somebody will ask for it again. */
+const USES_TO_PREFETCH = 2
+
 export function memoryCached(options: MemoryCachedOptions): Layer {
   const { store, knowledge } = options
   knowledge.onReset(() => store.clear())
-  knowledge.onChange((key, version) => {
-    if (!key.startsWith('i:')) return
-    const kept = store.get(key.slice(2))
-    if (kept !== undefined && kept.answer.version < version) store.remove(key.slice(2))
-  })
 
-  return (next) => (query) => {
-    if (query.authoritative !== true && knowledge.isFresh()) {
-      const held = current(options, query.identifier.key)
-      if (held !== undefined && satisfies(held, query, knowledge)) {
-        query.trace?.step('memory', 'hit')
-        return held
-      }
-    }
-    query.trace?.step('memory', query.authoritative === true ? 'skipped' : knowledge.isFresh() ? 'miss' : 'not fresh')
-    return ask(options, next, query)
+  return (next) => {
+    const prefetch = prefetching(knowledge, (query) => ask(options, next, query))
+    knowledge.onChange((feedKey, version) => {
+      if (!feedKey.startsWith('i:')) return
+      const key = feedKey.slice(2)
+      const kept = store.standing(key)
+      if (kept === undefined || kept.version >= version) return
+      store.remove(key)
+      if (kept.uses >= USES_TO_PREFETCH) prefetch(key, version)
+    })
+    return (query) => answerOrAsk(options, next, query)
   }
+}
+
+function answerOrAsk(options: MemoryCachedOptions, next: Resolve, query: Query): Answer | Promise<Answer> {
+  const { knowledge } = options
+  if (query.authoritative !== true && knowledge.isFresh()) {
+    const held = current(options, query.identifier.key)
+    if (held !== undefined && satisfies(held, query, knowledge)) {
+      query.trace?.step('memory', 'hit')
+      return held
+    }
+  }
+  query.trace?.step('memory', query.authoritative === true ? 'skipped' : knowledge.isFresh() ? 'miss' : 'not fresh')
+  return ask(options, next, query)
 }
 
 /** The kept answer, checked again if routes changed or all was reset since it was last found valid. */
 function current({ store, knowledge }: MemoryCachedOptions, key: string): Answer | undefined {
-  const kept = store.get(key)
+  const kept = store.find(key)
   if (kept === undefined) return undefined
-  if (kept.generation === knowledge.generation) return kept.answer
-  if (!knowledge.isValid(`i:${key}`, kept.answer.version, kept.answer.stamp)) {
+  const { answer } = kept
+  if (kept.generation === knowledge.generation) return answer
+  if (!knowledge.isValid(`i:${key}`, answer.version, answer.stamp)) {
     store.remove(key)
     return undefined
   }
   kept.generation = knowledge.generation
-  return kept.answer
+  return answer
 }
 
 async function ask(options: MemoryCachedOptions, next: Resolve, query: Query): Promise<Answer> {
@@ -54,7 +69,7 @@ async function ask(options: MemoryCachedOptions, next: Resolve, query: Query): P
   try {
     const answer = await next(query)
     // A stamp means nothing in another epoch than the one it was taken in.
-    if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer)
+    if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer, query.face)
     return answer
   } catch (error) {
     const held = isUnavailable(error) ? lastGood(options, query) : undefined
@@ -64,13 +79,13 @@ async function ask(options: MemoryCachedOptions, next: Resolve, query: Query): P
   }
 }
 
-function keep({ store, knowledge }: MemoryCachedOptions, answer: Answer): void {
-  const held = store.get(answer.key)?.answer
+function keep({ store, knowledge }: MemoryCachedOptions, answer: Answer, face: Face | undefined): void {
+  const held = store.standing(answer.key)
   if (held !== undefined && held.version > answer.version) return
   if (!knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)) return
-  // The same version again: ready bytes hang on the answer that is there.
+  // The same version again: what was made of it stays.
   if (held !== undefined && held.version === answer.version && held.stamp >= answer.stamp) return
-  store.put(answer.key, { answer: { ...answer, tier: 'memory' }, generation: knowledge.generation })
+  store.put(answer, knowledge.generation, face)
 }
 
 function lastGood(options: MemoryCachedOptions, query: Query): Answer | undefined {

@@ -1,69 +1,70 @@
 /**
- * Answers in this process's memory, bounded in bytes, least recently used first out. Answers that say "absent" have a
- * share of their own, so that looking up made-up identifiers cannot push out the real ones.
+ * Answers in this process's memory, bounded in bytes. Answers that say "absent" have a share of their own, so that looking
+ * up made-up identifiers cannot push out the real ones.
  */
-import { LRUCache } from 'lru-cache'
 import type { Answer } from '../record/answer.js'
-import { sizeOfAnswer } from '../record/size.js'
+import { type Face, faceOf } from '../record/face.js'
+import { type Kept, KeptAnswers, type KeptUsage, type Standing } from './kept/kept-answers.js'
 
 export interface MemoryStore {
-  /** The answer kept, whether or not it is still current: that is the caller's question. */
-  get(key: string): Kept | undefined
-  put(key: string, kept: Kept): void
+  /** The answer kept, whether or not it is still current: that is the caller's question. Counts as a use. */
+  find(key: string): Kept | undefined
+  /** The same without its content, and no use. */
+  standing(key: string): Standing | undefined
+  /** Takes the place of what is kept of the key; a face is made with it for the door that asks. */
+  put(answer: Answer, generation: number, face?: Face): void
   remove(key: string): void
   clear(): void
-  usage(): { readonly entries: number; readonly bytes: number; readonly capacityBytes: number }
-}
-
-export interface Kept {
-  readonly answer: Answer
-  /** The generation of change knowledge it was last found valid in. */
-  generation: number
+  usage(): KeptUsage & { readonly capacityBytes: number }
 }
 
 /** Share of the capacity that negative answers may take. */
 const NEGATIVE_SHARE = 0.1
-/** Ready bytes that doors keep beside an answer are about as large again as the answer. */
-const BYTES_PER_ANSWER_BYTE = 2
+const MEAN_ENTRY_BYTES = 512
+const MEAN_NEGATIVE_ENTRY_BYTES = 128
 
 export function memoryStore(capacityBytes: number): MemoryStore {
   if (capacityBytes === 0) return nothingKept
-  const positive = cacheOf(capacityBytes * (1 - NEGATIVE_SHARE))
-  const negative = cacheOf(capacityBytes * NEGATIVE_SHARE)
+  const negativeBytes = Math.floor(capacityBytes * NEGATIVE_SHARE)
+  const positive = new KeptAnswers({
+    capacityBytes: capacityBytes - negativeBytes,
+    meanEntryBytes: MEAN_ENTRY_BYTES,
+  })
+  const negative = new KeptAnswers({ capacityBytes: negativeBytes, meanEntryBytes: MEAN_NEGATIVE_ENTRY_BYTES })
   return {
-    get: (key) => positive.get(key) ?? negative.get(key),
-    put(key, kept) {
-      const [home, other] = kept.answer.kind === 'absent' ? [negative, positive] : [positive, negative]
-      other.delete(key)
-      home.set(key, kept)
+    find: (key) => positive.find(key) ?? negative.find(key),
+    standing: (key) => positive.standing(key) ?? negative.standing(key),
+    put(answer, generation, face) {
+      const [home, other] = answer.kind === 'absent' ? [negative, positive] : [positive, negative]
+      other.remove(answer.key)
+      const made = face && answer.kind === 'found' ? { id: face.id, octets: faceOf(answer, face) } : undefined
+      home.put(answer, generation, made)
     },
     remove(key) {
-      positive.delete(key)
-      negative.delete(key)
+      positive.remove(key)
+      negative.remove(key)
     },
     clear() {
       positive.clear()
       negative.clear()
     },
-    usage: () => ({
-      entries: positive.size + negative.size,
-      bytes: positive.calculatedSize + negative.calculatedSize,
-      capacityBytes,
-    }),
+    usage: () => ({ ...sumOf(positive.usage(), negative.usage()), capacityBytes }),
   }
 }
 
-function cacheOf(capacityBytes: number): LRUCache<string, Kept> {
-  return new LRUCache<string, Kept>({
-    maxSize: Math.max(1, Math.floor(capacityBytes)),
-    sizeCalculation: ({ answer }) => Math.ceil(sizeOfAnswer(answer)) * BYTES_PER_ANSWER_BYTE,
-  })
+function sumOf(one: KeptUsage, other: KeptUsage): KeptUsage {
+  return {
+    entries: one.entries + other.entries,
+    payloadBytes: one.payloadBytes + other.payloadBytes,
+    bytes: one.bytes + other.bytes,
+  }
 }
 
 const nothingKept: MemoryStore = {
-  get: () => undefined,
+  find: () => undefined,
+  standing: () => undefined,
   put: () => undefined,
   remove: () => undefined,
   clear: () => undefined,
-  usage: () => ({ entries: 0, bytes: 0, capacityBytes: 0 }),
+  usage: () => ({ entries: 0, payloadBytes: 0, bytes: 0, capacityBytes: 0 }),
 }

@@ -13,6 +13,7 @@
  */
 import type { Identifier } from '../identifier/identifier.js'
 import type { Answer } from '../record/answer.js'
+import type { Face } from '../record/face.js'
 
 /** One step of the way a look-up took, for `?explain=1`. */
 export interface Step {
@@ -36,6 +37,8 @@ export interface Query {
   readonly token?: number
   /** Monotonic milliseconds by which an answer must be there. */
   readonly deadlineMs?: number
+  /** What the door will send of a record: made while a cache is filled, and kept there. */
+  readonly face?: Face
   readonly trace?: Trace
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.js'
-import type { Answer } from '../record/answer.js'
+import { type Answer, answerWith } from '../record/answer.js'
 import type { ChangeKnowledge } from './change-knowledge.js'
 import type { Query } from './resolve.js'
 import { satisfies } from './satisfies.js'
@@ -16,5 +16,5 @@ export function staleAnswer(policy: StalePolicy, answer: Answer, query: Query): 
   const { knowledge, clock, maxStaleSeconds } = policy
   const ageMs = Math.max(0, knowledge.ageMs())
   if (ageMs > maxStaleSeconds * 1000 || !satisfies(answer, query, knowledge)) return undefined
-  return { ...answer, stale: { reason: 'authority-unavailable', asOfMs: clock.nowMs() - ageMs } }
+  return answerWith(answer, { stale: { reason: 'authority-unavailable', asOfMs: clock.nowMs() - ageMs } })
 }

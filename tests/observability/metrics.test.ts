@@ -10,7 +10,7 @@ import { queryFor } from '../support/query-for.js'
 const READINGS: Readings = {
   feedAgeMs: 12,
   feedIsFresh: true,
-  memory: { entries: 3, bytes: 900, capacityBytes: 1_000 },
+  memory: { entries: 3, payloadBytes: 700, bytes: 900, capacityBytes: 1_000 },
   backing: { database: 'embedded', redis: 'none' },
 }
 const HIT: Answer = { kind: 'absent', key: 'a/b', prefix: 'a', version: 0, tier: 'memory', stamp: 1 }

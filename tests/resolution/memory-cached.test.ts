@@ -150,6 +150,60 @@ test('the memory used stays within its bound', async () => {
   expect(store.usage().entries).toBeGreaterThan(10)
 })
 
+test('what is in use is fetched again when a change ends it, and answered from memory at once', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  for (let use = 0; use < 3; use += 1) await resolve(queryFor(PUMP))
+  authority.holds(PUMP, 'v2')
+  poll()
+  await turnOfTheLoop()
+  expect(resolve(queryFor(PUMP))).toMatchObject({ tier: 'memory', version: 2 })
+  expect(authority.asked()).toBe(2)
+})
+
+test('what nobody uses is not fetched again', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  authority.holds(PUMP, 'v2')
+  poll()
+  await turnOfTheLoop()
+  expect(authority.asked()).toBe(1)
+})
+
+test('after an own write the fetch waits for the feed, before which nothing it brings would count', async () => {
+  const { authority, knowledge, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  for (let use = 0; use < 3; use += 1) await resolve(queryFor(PUMP))
+  const xid = authority.holds(PUMP, 'v2')
+  knowledge.noteOwnWrite({ keys: [`i:${PUMP}`], versions: [2], xid })
+  await turnOfTheLoop()
+  expect(authority.asked()).toBe(1)
+  poll()
+  await turnOfTheLoop()
+  expect(resolve(queryFor(PUMP))).toMatchObject({ tier: 'memory', version: 2 })
+})
+
+test("a fetch that fails is nobody's failure", async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  for (let use = 0; use < 3; use += 1) await resolve(queryFor(PUMP))
+  authority.holds(PUMP, 'v2')
+  authority.goesDown()
+  poll()
+  await turnOfTheLoop()
+  authority.comesBack()
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ tier: 'registry', version: 2 })
+})
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 function setUp({ capacityBytes = 1_000_000 } = {}) {
   const clock = manualClock()
   const knowledge = changeKnowledge({ clock, boundMs: 1000 })
@@ -157,5 +211,5 @@ function setUp({ capacityBytes = 1_000_000 } = {}) {
   const store = memoryStore(capacityBytes)
   const memory = memoryCached({ store, knowledge, clock, maxStaleSeconds: 60 })
   const poll = () => knowledge.apply(authority.poll(), clock.monotonicMs())
-  return { clock, authority, store, poll, resolve: compose([memory], authority.resolve) }
+  return { clock, knowledge, authority, store, poll, resolve: compose([memory], authority.resolve) }
 }

@@ -44,8 +44,8 @@ export function lookup(door: RestOptions, authenticate: Authenticate): Handler {
   }
 }
 
-export async function readerFor(door: RestOptions, principal: Principal, { prefix }: Answer) {
-  return principal.kind === 'anonymous' ? 'public' : readerOf(principal, prefix, await door.routes())
+export async function readerFor(door: RestOptions, principal: Principal, answer: Answer) {
+  return principal.kind === 'anonymous' ? 'public' : readerOf(principal, answer.prefix, await door.routes())
 }
 
 function show(reply: FastifyReply, found: Found, viewing: Viewing): FastifyReply {

@@ -12,7 +12,7 @@ import { requestIdOf } from '../http/request-id.js'
 import { type EarlyAnswer, type EarlyReport, type Exchange, KEEP_ALIVE_SECONDS } from '../http/server.js'
 import { headersOfAnswer } from './answer-headers.js'
 import { identifierInPath } from './identifier-path.js'
-import { readyBytesOf } from './ready-bytes.js'
+import { PLAIN_JSON, plainBody, plainHead } from './plain-json.js'
 import { refusalOf } from './refusals.js'
 
 const ROUTE = '/v1/identifiers/'
@@ -23,7 +23,7 @@ export function plainLookup(resolve: Resolve, clock: Clock): EarlyAnswer {
     if (!isPlain(request)) return false
     const exchange = { request, response }
     try {
-      const answer = resolve({ identifier: identifierInPath(request.url!, ROUTE) })
+      const answer = resolve({ identifier: identifierInPath(request.url!, ROUTE), face: PLAIN_JSON })
       if (answer instanceof Promise) {
         answer
           .then((later) => send(exchange, later, { report, clock }))
@@ -74,15 +74,15 @@ function send(
     return
   }
   const { request, response } = exchange
-  const ready = readyBytesOf(answer, clock.nowMs())
-  const { tag, head, notModifiedHead, body } = ready
+  const body = plainBody(answer)
+  const { tag, head, notModifiedHead, start } = plainHead(answer, body.length, clock.nowMs())
   if (isNotModified(request.headers['if-none-match'], tag)) {
     response.writeHead(304, withRequestId(notModifiedHead, request)).end()
     report.observe(304)
     return
   }
   const plain = request.method === 'GET' && request.headers['x-request-id'] === undefined
-  if (!plain || !sendReady(response, ready, KEEP_ALIVE_SECONDS)) {
+  if (!plain || !sendReady(response, { start, body }, KEEP_ALIVE_SECONDS)) {
     response.writeHead(200, withRequestId(head, request)).end(body, 'latin1')
   }
   report.observe(200)

@@ -9,11 +9,13 @@ import { parseIdentifier } from '../../identifier/parse.js'
 import type { Answer } from '../../record/answer.js'
 import type { Reader } from '../../record/select.js'
 import type { RouteTable } from '../../resolution/authorities.js'
+import type { Resolve } from '../../resolution/resolve.js'
 import type { Principal } from '../../security/principal.js'
 import { chooseMediaType } from '../http/accept.js'
 import type { Authenticate } from '../http/authenticate.js'
 import type { RestOptions } from './door-options.js'
 import { identifierError } from './identifier-path.js'
+import { PLAIN_JSON } from './plain-json.js'
 import { readerOf } from './readers.js'
 import { readIdentifiers } from './resolve-input.js'
 import { joinJson, joinLines, jsonResult, type Result } from './resolve-json.js'
@@ -36,11 +38,11 @@ export function resolveBatch(door: RestOptions, authenticate: Authenticate) {
 
     reply.headers({ 'content-type': media, 'cache-control': 'no-store', vary: 'Accept' })
     if (media === 'application/x-protobuf') {
-      const results = await resolveAll(door, identifiers, (result) => result)
+      const results = await resolveAll(door.resolve, identifiers, (result) => result)
       return reply.send(protobufResults(results, readerFor))
     }
-    const nowMs = door.clock.nowMs()
-    const results = await resolveAll(door, identifiers, (result) => jsonResult(result, { readerFor, nowMs }))
+    const resolve: Resolve = ({ identifier }) => door.resolve({ identifier, face: PLAIN_JSON })
+    const results = await resolveAll(resolve, identifiers, (result) => jsonResult(result, { readerFor }))
     return reply.send(media === 'application/json' ? joinJson(results) : joinLines(results))
   }
 }
@@ -50,20 +52,20 @@ function offersFor(body: unknown): readonly (typeof MEDIA_TYPES)[number][] {
   return typeof body === 'string' ? LINE_MEDIA_TYPES : MEDIA_TYPES
 }
 
-function readerIn(routes: RouteTable | undefined, principal: Principal, { prefix }: Answer): Reader {
-  return routes === undefined ? 'public' : readerOf(principal, prefix, routes)
+function readerIn(routes: RouteTable | undefined, principal: Principal, answer: Answer): Reader {
+  return routes === undefined ? 'public' : readerOf(principal, answer.prefix, routes)
 }
 
 /** In the order asked for. */
 async function resolveAll<Encoded>(
-  door: RestOptions,
+  resolve: Resolve,
   identifiers: readonly string[],
   encode: (result: Result) => Encoded,
 ): Promise<readonly Encoded[]> {
   const results = new Array<Encoded>(identifiers.length)
   let waiting: Promise<void>[] = []
   for (const [at, identifier] of identifiers.entries()) {
-    const answer = resolveOne(door, identifier)
+    const answer = resolveOne(resolve, identifier)
     if (!(answer instanceof Promise)) {
       results[at] = encode({ identifier, outcome: answer })
       continue
@@ -83,11 +85,11 @@ async function resolveAll<Encoded>(
 }
 
 /** An error is an outcome of its item, not of the batch. */
-function resolveOne(door: RestOptions, text: string): Result['outcome'] | Promise<Result['outcome']> {
+function resolveOne(resolve: Resolve, text: string): Result['outcome'] | Promise<Result['outcome']> {
   const parsed = parseIdentifier(text)
   if (!parsed.ok) return { error: identifierError(parsed) }
   try {
-    const answer = door.resolve({ identifier: parsed.value })
+    const answer = resolve({ identifier: parsed.value })
     return answer instanceof Promise ? answer.catch((error: unknown) => ({ error })) : answer
   } catch (error) {
     return { error }

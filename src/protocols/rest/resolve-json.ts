@@ -2,7 +2,7 @@
 import type { Answer } from '../../record/answer.js'
 import { EVERYTHING, type Reader } from '../../record/select.js'
 import { problemOfItem, statusOf } from '../http/problem.js'
-import { octetString, readyBytesOf } from './ready-bytes.js'
+import { octetString, plainBody } from './plain-json.js'
 import { recordJson } from './record-json.js'
 import { refusalOf } from './refusals.js'
 import { shownParts } from './representation.js'
@@ -15,7 +15,6 @@ export interface Result {
 
 export interface Encoding {
   readonly readerFor: (answer: Answer) => Reader
-  readonly nowMs: number
 }
 
 /** One result as an object. */
@@ -25,7 +24,7 @@ export function jsonResult({ identifier, outcome }: Result, encoding: Encoding):
   if (outcome.kind !== 'found') return refused(asked, refusalOf(outcome), staleMember(outcome))
   const record =
     encoding.readerFor(outcome) === 'public'
-      ? readyBytesOf(outcome, encoding.nowMs).body
+      ? plainBody(outcome)
       : octetString(
           JSON.stringify(
             recordJson(

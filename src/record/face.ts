@@ -1,0 +1,35 @@
+/**
+ * A face of a record: the octets that a door sends of it to whoever asks plainly, without a selection and as the public.
+ * Made once per version, and kept beside the answer where a cache has room for it. Octets are a string of latin1
+ * characters: node writes a head and such a body in one piece.
+ */
+import type { Found } from './answer.js'
+
+/** Which door a face is of. A number, because it is kept in bytes; never given to another door again. */
+export const FACE_IDS = { restJson: 1 } as const
+
+export interface Face {
+  readonly id: (typeof FACE_IDS)[keyof typeof FACE_IDS]
+  encode(answer: Found): string
+}
+
+/** The faces kept beside one answer. */
+export interface Faces {
+  find(face: Face): string | undefined
+  keep(face: Face, octets: string): void
+}
+
+/** Faces of answers that nothing is kept beside: whoever fills a cache and whoever answers make the same one. */
+const made = new WeakMap<Found, { readonly face: Face; readonly octets: string }>()
+
+export function faceOf(answer: Found, face: Face): string {
+  const { faces } = answer
+  const kept = faces === undefined ? made.get(answer) : undefined
+  const held = kept?.face === face ? kept.octets : faces?.find(face)
+  if (held !== undefined) return held
+
+  const octets = face.encode(answer)
+  if (faces === undefined) made.set(answer, { face, octets })
+  else faces.keep(face, octets)
+  return octets
+}
