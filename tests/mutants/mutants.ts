@@ -160,18 +160,17 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'memory does not hear of changes',
     file: MEMORY,
-    text: 'if (kept !== undefined && kept.answer.version < version) store.remove(key.slice(2))',
-    replacement: 'void kept, version',
+    text: 'if (kept === undefined || kept.version >= version) return',
+    replacement: 'if (key) return',
     tests: [MEMORY_TEST],
     seeds: 300,
   },
   {
     name: 'a stale answer is kept as a fresh one',
     file: MEMORY,
-    text: 'if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer)',
-    replacement: 'if (epoch === options.knowledge.epoch) keep(options, answer)',
-    tests: [],
-    seeds: 300,
+    text: 'if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer, query.face)',
+    replacement: 'if (epoch === options.knowledge.epoch) keep(options, answer, query.face)',
+    tests: [MEMORY_TEST],
   },
   {
     name: 'an error is remembered as absent',
@@ -257,8 +256,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an answer is stamped after its route was looked at',
     file: 'src/resolution/authorities.ts',
-    text: 'return answer.stamp <= stamp ? answer : { ...answer, stamp }',
-    replacement: 'return stamp < 0 ? { ...answer, stamp } : answer',
+    text: 'return answer.stamp <= stamp ? answer : answerWith(answer, { stamp })',
+    replacement: 'return stamp < 0 ? answerWith(answer, { stamp }) : answer',
     tests: ['tests/resolution/authorities.test.ts'],
   },
   {

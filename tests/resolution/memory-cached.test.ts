@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import { answerWith } from '../../src/record/answer.js'
 import { changeKnowledge } from '../../src/resolution/change-knowledge.js'
 import { memoryCached } from '../../src/resolution/memory-cached.js'
 import { memoryStore } from '../../src/resolution/memory-store.js'
-import { compose } from '../../src/resolution/resolve.js'
+import { compose, type Layer } from '../../src/resolution/resolve.js'
 import { manualClock } from '../support/manual-clock.js'
 import { queryFor } from '../support/query-for.js'
 import { scriptedAuthority } from '../support/scripted-authority.js'
@@ -95,6 +96,18 @@ test('with nothing held an outage is an error, not "absent"', async () => {
   authority.holds(PUMP, 'v1')
   authority.comesBack()
   expect(await resolve(queryFor(PUMP))).toMatchObject({ kind: 'found' })
+})
+
+test('a stale answer that comes from below is handed on, marked, and not kept', async () => {
+  const { knowledge, clock, store, authority, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  const stale = { reason: 'authority-unavailable', asOfMs: 0 } as const
+  const staleBelow: Layer = (next) => async (query) => answerWith(await next(query), { stale })
+  const memory = memoryCached({ store, knowledge, clock, maxStaleSeconds: 60 })
+  const resolve = compose([memory, staleBelow], authority.resolve)
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ kind: 'found', stale })
+  expect(store.usage().entries).toBe(0)
 })
 
 test('an answer too old to be served stale is an error', async () => {
