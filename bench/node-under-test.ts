@@ -70,6 +70,8 @@ function environmentOf(settings: NodeSettings, port: number): Record<string, str
     REDIS_URL: settings.redisUrl,
     JIEXI_DATA: mkdtempSync(path.join(settings.scratchFolder, 'node-')),
     JIEXI_DEMO: 'false',
+    // Stopped between two rows, with nobody to wait for.
+    JIEXI_DRAIN_SECONDS: '0',
     JIEXI_ADMIN_KEY: settings.adminKey,
     JIEXI_MEMORY_CACHE_BYTES: String(settings.memoryCacheBytes),
   }

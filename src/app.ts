@@ -180,6 +180,7 @@ function doorsOf(
   const { config, log, metrics, knowledge } = core
   const app = httpServer({
     trustProxy: config.trustProxy,
+    drainMs: config.drainSeconds * 1000,
     observe: metrics.httpAnswered,
     onArrival: accessLog({ log, sample: config.logSample }),
     onFailure: ({ error, ...request }) => log.error('A request failed.', { ...request, err: error }),

@@ -181,7 +181,8 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_DRAIN_SECONDS',
     default: '10',
     unit: 's',
-    meaning: 'Time for running requests to finish when the node is told to stop',
+    meaning:
+      'Time to finish what runs when the node is told to stop; from 10 on, no idle connection ends before its keep-alive time',
     read: wholeNumber(0, 600),
   },
   nodeName: {

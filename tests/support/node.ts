@@ -30,7 +30,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     REDIS_URL: 'none',
     JIEXI_ADMIN_KEY: ADMIN_KEY,
     JIEXI_MEMORY_CACHE_BYTES: '16MiB',
-    JIEXI_DRAIN_SECONDS: '1',
+    JIEXI_DRAIN_SECONDS: '0',
     ...options.environment,
   })
   const logLines: string[] = []

@@ -10,6 +10,7 @@ import { NodeError } from '../../platform/errors.js'
 import { BODY_OCTETS_PER_SECOND, boundBody, type LateBody } from './body-deadline.js'
 import { DEFAULT_BODY_LIMIT, readBodies } from './body-parsers.js'
 import { clientErrorOf } from './client-errors.js'
+import { type Drain, drain } from './drain.js'
 import { ourError } from './fastify-errors.js'
 import { HttpRefusal, isInternal } from './problem.js'
 import { nextRequestId, requestIdOf } from './request-id.js'
@@ -29,6 +30,8 @@ export interface HttpServerOptions {
   readonly bodyTimeoutMs?: number
   /** Whose X-Forwarded-For counts: addresses or networks of the proxies in front. Default none. */
   readonly trustProxy?: boolean | string | readonly string[]
+  /** For how long connections may end of themselves when the server is closed (drain.ts). Default 0: idle ones end at once. */
+  readonly drainMs?: number
   /** Told of every answer's status. */
   readonly observe?: (status: number) => void
   /** Told of every request when it arrives. */
@@ -73,7 +76,7 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
       observe(refuseBare(exchange, error, { headers, onFailure: options.onFailure })),
   }
   const early: EarlyAnswer[] = []
-  let closing = false
+  const draining = drain()
 
   const app = Fastify({
     logger: false,
@@ -85,8 +88,8 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => replyWithProblem(reply as FastifyReply, ourError(error)),
     serverFactory: (route) =>
-      hardened(options, (request, response) => {
-        if (!closing) for (const answer of early) if (answer(request, response, report)) return
+      hardened({ ...options, draining }, (request, response) => {
+        for (const answer of early) if (answer(request, response, report)) return
         route(request, response)
       }),
   })
@@ -94,10 +97,7 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
   app.decorate('answerEarly', (answer: EarlyAnswer) => {
     early.push(answer)
   })
-  app.addHook('preClose', (done) => {
-    closing = true
-    done()
-  })
+  app.addHook('preClose', () => draining.begin(options.drainMs ?? 0))
   app.addHook('onResponse', (_request, reply, done) => {
     observe(reply.statusCode)
     done()
@@ -109,11 +109,12 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
 }
 
 function hardened(
-  options: HttpServerOptions,
+  options: HttpServerOptions & { readonly draining: Drain },
   handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const bodyTimeoutMs = options.bodyTimeoutMs ?? 5_000
   const accept = (request: IncomingMessage, response: ServerResponse) => {
+    options.draining.arrived(response)
     if (request.headers.host === undefined && request.httpVersionMinor === 1) {
       refuseBare({ request, response }, new NodeError('request-malformed', 'An HTTP/1.1 request needs a Host header.'))
       return
@@ -135,7 +136,7 @@ function hardened(
     },
     accept,
   )
-  server.maxConnections = options.maxConnections ?? 10_000
+  options.draining.watch(server, options.maxConnections ?? 10_000)
   // An expectation that is not known may be ignored (RFC 9110 §10.1.1); Node would answer an empty 417.
   server.on('checkExpectation', accept)
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

@@ -1,0 +1,72 @@
+/**
+ * Ends connections without failing a client that keeps to what it was told. While draining,
+ *
+ *   - nothing more is accepted;
+ *   - every answer is the last of its connection and says so (`Connection: close`), also to requests already under way;
+ *   - a connection without a request stays open for its keep-alive time: its client was promised that much
+ *     (`Keep-Alive: timeout=10`), and may be sending at this moment.
+ *
+ * Node's `server.close()` destroys connections of the last kind at once, and whoever is just sending gets a reset.
+ */
+import type { Server, ServerResponse } from 'node:http'
+import net, { type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface Drain {
+  /** Beyond `maxConnections` connections are closed at once. */
+  watch(server: Server, maxConnections: number): void
+  /** To be told of every request before it is answered. */
+  arrived(response: ServerResponse): void
+  /** Begins at once; resolves when all connections are gone, at the latest after `withinMs`. */
+  begin(withinMs: number): Promise<void>
+}
+
+interface Watched {
+  readonly server: Server
+  readonly open: Set<Socket>
+}
+
+export function drain(): Drain {
+  const watched: Watched[] = []
+  let draining = false
+
+  return {
+    watch(server, maxConnections) {
+      const open = new Set<Socket>()
+      watched.push({ server, open })
+      // Not `server.maxConnections`: a worker of node:cluster would hand the connection back, to be offered again at once.
+      server.on('connection', (socket: Socket) => {
+        if (open.size >= maxConnections) return socket.destroy()
+        open.add(socket)
+        socket.once('close', () => open.delete(socket))
+      })
+    },
+    arrived(response) {
+      if (draining) response.shouldKeepAlive = false
+    },
+    async begin(withinMs) {
+      draining = true
+      for (const { open } of watched) for (const socket of open) endAfterAnswer(socket)
+      if (withinMs > 0) await within(withinMs, Promise.all(watched.map(({ server }) => closed(server))))
+    },
+  }
+}
+
+/** `_httpMessage` is Node's own field for the response that a connection is occupied with. */
+function endAfterAnswer(socket: Socket & { readonly _httpMessage?: ServerResponse | null }): void {
+  const response = socket._httpMessage
+  if (response && !response.headersSent) response.shouldKeepAlive = false
+}
+
+/** Stops listening; resolves when the last connection is gone. */
+function closed(server: Server): Promise<unknown> {
+  // What http.Server adds to this is what is not wanted: it destroys idle connections and stops looking for slow heads.
+  return new Promise((resolve) => net.Server.prototype.close.call(server, resolve))
+}
+
+async function within(ms: number, wanted: Promise<unknown>): Promise<void> {
+  const over = new AbortController()
+  const late = delay(ms, undefined, { signal: over.signal }).catch(() => undefined)
+  await Promise.race([wanted, late])
+  over.abort()
+}
