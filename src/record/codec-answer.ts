@@ -4,7 +4,8 @@
  */
 import type { Absent, Answer, Found, Referral, Withdrawn } from './answer.js'
 import { readValue, writeValue } from './codec-value.js'
-import type { Value } from './record.js'
+import { EncodedRecord } from './encoded-values.js'
+import type { IdentifierRecord, Value } from './record.js'
 import { lengthTag, RecordCodecError, varintTag } from './wire.js'
 import { WireReader } from './wire-reader.js'
 import { WireWriter } from './wire-writer.js'
@@ -75,10 +76,19 @@ function writeFound({ key, prefix, version, record }: Found): void {
   if (record.prefix !== prefix) writer.presentText(RECORD_PREFIX, record.prefix)
   if (record.version !== version) writer.presentNumber(RECORD_VERSION, record.version)
   writer.text(RECORD_TEMPLATE, record.template)
-  for (const value of record.values) writeValue(writer, RECORD_VALUES, value)
+  writeValues(record)
   writer.number(RECORD_REGISTERED_AT, record.registeredAtMs)
   writer.number(RECORD_RECORDED_AT, record.recordedAtMs)
   writer.close(start)
+}
+
+function writeValues(record: IdentifierRecord): void {
+  if (record instanceof EncodedRecord) {
+    const { bytes, start, end } = record.encoded
+    if (start < end) writer.fields(RECORD_VALUES, bytes.subarray(start, end))
+  } else {
+    for (const value of record.values) writeValue(writer, RECORD_VALUES, value)
+  }
 }
 
 function writeWithdrawn({ key, spelling, withdrawnAtMs, reason }: Withdrawn): void {
@@ -97,6 +107,76 @@ function writeReferral({ locations }: Referral): void {
 
 /** The answer, with the tier that such bytes come from. */
 export function decodeAnswer(bytes: Uint8Array): Answer {
+  return readAnswer(bytes, new DecodedValues())
+}
+
+/**
+ * The same, but a record's values stay in `bytes`, which must not change any more, until somebody asks for them; what is
+ * wrong inside a value is found only then.
+ */
+export function lazyAnswer(bytes: Uint8Array): Answer {
+  const values = new PassedValues(bytes)
+  const answer = readAnswer(bytes, values)
+  return values.areApart ? decodeAnswer(bytes) : answer
+}
+
+/** What becomes of the values of a record that is read. */
+interface ValuesRead {
+  /** A record begins: of several, the last counts. */
+  begin(): void
+  /** The tag of a value has just been read. */
+  take(reader: WireReader): void
+  recordWith(about: Omit<IdentifierRecord, 'values'>): IdentifierRecord
+}
+
+class DecodedValues implements ValuesRead {
+  #values: Value[] = []
+
+  begin(): void {
+    this.#values = []
+  }
+
+  take(reader: WireReader): void {
+    this.#values.push(readValue(reader))
+  }
+
+  recordWith(about: Omit<IdentifierRecord, 'values'>): IdentifierRecord {
+    return { ...about, values: this.#values }
+  }
+}
+
+class PassedValues implements ValuesRead {
+  /** Something stands between two of the values, which no writer of ours does. */
+  areApart = false
+  readonly #bytes: Uint8Array
+  #start = 0
+  #end = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  begin(): void {
+    this.#end = 0
+    this.areApart = false
+  }
+
+  take(reader: WireReader): void {
+    const from = reader.position - 1
+    if (this.#end === 0) this.#start = from
+    else if (this.#end !== from) this.areApart = true
+    // The tag may be written in more octets than it needs.
+    if (this.#bytes[from] !== RECORD_VALUES) this.areApart = true
+    reader.pass()
+    this.#end = reader.position
+  }
+
+  recordWith(about: Omit<IdentifierRecord, 'values'>): IdentifierRecord {
+    return new EncodedRecord(about, { bytes: this.#bytes, start: this.#start, end: this.#end, tag: RECORD_VALUES })
+  }
+}
+
+function readAnswer(bytes: Uint8Array, values: ValuesRead): Answer {
   const reader = new WireReader(bytes)
   let key = ''
   let prefix = ''
@@ -108,7 +188,7 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
     else if (tag === PREFIX) prefix = reader.text()
     else if (tag === VERSION) version = reader.number()
     else if (tag === STAMP) stamp = reader.number()
-    else if (tag === FOUND) outcome = readFound(reader)
+    else if (tag === FOUND) outcome = readFound(reader, values)
     else if (tag === WITHDRAWN) outcome = readWithdrawn(reader)
     else if (tag === ABSENT) outcome = readAbsent(reader)
     else if (tag === REFERRAL) outcome = readReferral(reader)
@@ -118,18 +198,18 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
   return outcome({ key, prefix, version, tier: 'redis', stamp })
 }
 
-function readFound(reader: WireReader): Outcome {
+function readFound(reader: WireReader, values: ValuesRead): Outcome {
   const outerEnd = reader.enter()
+  values.begin()
   let key: string | undefined
   let spelling: string | undefined
   let prefix: string | undefined
   let version: number | undefined
   let template = ''
-  const values: Value[] = []
   let registeredAtMs = 0
   let recordedAtMs = 0
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === RECORD_VALUES) values.push(readValue(reader))
+    if (tag === RECORD_VALUES) values.take(reader)
     else if (tag === RECORD_KEY) key = reader.text()
     else if (tag === RECORD_SPELLING) spelling = reader.text()
     else if (tag === RECORD_PREFIX) prefix = reader.text()
@@ -143,16 +223,15 @@ function readFound(reader: WireReader): Outcome {
   return (common): Found => ({
     kind: 'found',
     ...common,
-    record: {
+    record: values.recordWith({
       key: key ?? common.key,
       spelling: spelling ?? common.key,
       prefix: prefix ?? common.prefix,
       version: version ?? common.version,
       template,
-      values,
       registeredAtMs,
       recordedAtMs,
-    },
+    }),
   })
 }
 

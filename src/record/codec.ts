@@ -4,12 +4,13 @@
  */
 import { hash } from 'node:crypto'
 import { readValue, writeTimelessValue, writeValue } from './codec-value.js'
+import type { EncodedValues } from './encoded-values.js'
 import type { Value } from './record.js'
 import { lengthTag } from './wire.js'
 import { WireReader } from './wire-reader.js'
 import { WireWriter } from './wire-writer.js'
 
-export { decodeAnswer, encodeAnswer } from './codec-answer.js'
+export { decodeAnswer, encodeAnswer, lazyAnswer } from './codec-answer.js'
 export { RecordCodecError } from './wire.js'
 
 const VALUES = lengthTag(1)
@@ -34,6 +35,16 @@ export function decodeValues(bytes: Uint8Array): Value[] {
     else reader.skip(tag)
   }
   return values
+}
+
+/** The same values left as they are; undefined when something else stands among them. */
+export function passValues(bytes: Uint8Array): EncodedValues | undefined {
+  const reader = new WireReader(bytes)
+  for (let from = 0; reader.tag() !== 0; from = reader.position) {
+    if (bytes[from] !== VALUES) return undefined
+    reader.pass()
+  }
+  return { bytes, start: 0, end: bytes.length, tag: VALUES }
 }
 
 /** SHA-256 over the message Content: equal for equal contents whatever the values' order and timestamps. */

@@ -68,6 +68,16 @@ export class WireReader {
     return copy
   }
 
+  /** Where the next octet read stands. */
+  get position(): number {
+    return this.at
+  }
+
+  /** Passes over text or octets; gives where they start, and `position` is where they end. */
+  pass(): number {
+    return this.take(this.number())
+  }
+
   /** Enters a message within the message; `leave` takes what this gives. */
   enter(): number {
     const outerEnd = this.end

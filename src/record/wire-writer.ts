@@ -58,6 +58,25 @@ export class WireWriter {
     this.at += octets.length
   }
 
+  /** Octets that are fields already, one straight after the other; all get this tag of one octet in place of their own. */
+  fields(tag: number, bytes: Uint8Array): void {
+    this.reserve(bytes.length)
+    const { bytes: target, at: start } = this
+    target.set(bytes, start)
+    this.at = start + bytes.length
+    if (bytes[0] === tag) return
+    for (let at = start; at < this.at; ) {
+      target[at++] = tag
+      let length = 0
+      let scale = 1
+      for (let octet = 0x80; octet >= 0x80; scale *= 0x80) {
+        octet = target[at++]!
+        length += (octet & 0x7f) * scale
+      }
+      at += length
+    }
+  }
+
   /** Begins a message within the message; `close` takes what this gives. */
   open(tag: number): number {
     this.reserve(2)
