@@ -1,9 +1,9 @@
 /** What the rows are given: options, the stage, the cores, and how to say what goes on. */
 import type { BareServer } from './baselines/run.js'
+import type { Turns } from './load/rounds.js'
 import type { BenchOptions } from './options.js'
-import type { Pinning } from './pinning.js'
-import type { Turns } from './rounds.js'
-import type { Stage } from './stage.js'
+import type { Pinning } from './stage/pinning.js'
+import type { Stage } from './stage/stage.js'
 
 export interface Bench {
   readonly options: BenchOptions

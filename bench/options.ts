@@ -1,7 +1,7 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util'
-import { MAX_RECORDS } from './keys.js'
-import { ROW_NAMES, type RowName } from './row-names.js'
+import { ROW_NAMES, type RowName } from './rows/row-names.js'
+import { MAX_RECORDS } from './workload/keys.js'
 
 export interface BenchOptions {
   readonly quick: boolean

@@ -2,17 +2,18 @@
  * The order of a run: one node at a time over the same database, first as it comes, then without its memory cache over
  * Redis, then without any cache. The data set comes in through the import; what writes comes after what reads.
  */
-import { setUpEnterprise } from './api.js'
+
 import type { Bench } from './bench.js'
-import type { Cleanup } from './cleanup.js'
-import { measurePostgresRows, measureRedisRows } from './cold-rows.js'
-import { PART_PREFIX, PRODUCT_PREFIX } from './dataset.js'
-import { type Findings, findings } from './findings.js'
-import { loadDataset, measureImport } from './import.js'
-import { measureMemoryRows } from './memory-rows.js'
-import { type RunningNode, startNode } from './node-under-test.js'
-import { registrationRows } from './registration.js'
-import type { RowName } from './row-names.js'
+import { type Findings, findings } from './report/findings.js'
+import { measurePostgresRows, measureRedisRows } from './rows/cold-rows.js'
+import { loadDataset, measureImport } from './rows/import.js'
+import { measureMemoryRows } from './rows/memory-rows.js'
+import { registrationRows } from './rows/registration.js'
+import type { RowName } from './rows/row-names.js'
+import { setUpEnterprise } from './stage/api.js'
+import type { Cleanup } from './stage/cleanup.js'
+import { type RunningNode, startNode } from './stage/node-under-test.js'
+import { PART_PREFIX, PRODUCT_PREFIX } from './workload/dataset.js'
 
 /** Holds the hot records of any run, with room to spare. */
 export const MEMORY_CACHE_BYTES = 2 ** 30

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { decodeRecording, type RecordedAnswer } from '../recording.js'
+import { decodeRecording, type RecordedAnswer } from './recording.js'
 
 let answers = new Map<string, RecordedAnswer>()
 

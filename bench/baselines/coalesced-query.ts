@@ -5,8 +5,8 @@
  * Arguments: database URL, number of records, seed.
  */
 import { openDatabase } from '../../src/platform/postgres.js'
-import { identifierAt } from '../dataset.js'
-import { drawKeys } from '../keys.js'
+import { identifierAt } from '../workload/dataset.js'
+import { drawKeys } from '../workload/keys.js'
 import { repeat, serveOrders } from './tasks.js'
 
 const CALLERS = 64

@@ -6,7 +6,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { openDatabase } from '../../src/platform/postgres.js'
-import { identifierAt, PART_PREFIX } from '../dataset.js'
+import { identifierAt, PART_PREFIX } from '../workload/dataset.js'
 import { repeat, serveOrders } from './tasks.js'
 
 const TABLE = 'bench_upsert'

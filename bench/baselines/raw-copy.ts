@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { openDatabase } from '../../src/platform/postgres.js'
-import { identifierAt } from '../dataset.js'
+import { identifierAt } from '../workload/dataset.js'
 import { type Measured, serveOrders } from './tasks.js'
 
 const TABLE = 'bench_copy'

@@ -1,7 +1,7 @@
 /** Starts the baselines, each in a process of its own on the same core as the node. */
 import path from 'node:path'
-import { type Child, startChild } from '../child.js'
-import { pinnedCommand } from '../pinning.js'
+import { type Child, startChild } from '../stage/child.js'
+import { pinnedCommand } from '../stage/pinning.js'
 import type { Measured, Order } from './tasks.js'
 
 export type BaselineName = 'bare-http' | 'coalesced-query' | 'plain-upsert' | 'raw-copy'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { absentIdentifierAt, FOREIGN_PREFIX, identifierAt, recordAt } from '../../bench/dataset.js'
-import { drawKeys, spreadRank } from '../../bench/keys.js'
+import { absentIdentifierAt, FOREIGN_PREFIX, identifierAt, recordAt } from '../../bench/workload/dataset.js'
+import { drawKeys, spreadRank } from '../../bench/workload/keys.js'
 import { isGtin } from '../../src/identifier/check-digits.js'
 import { parseIdentifier } from '../../src/identifier/parse.js'
 import { readDraft } from '../../src/record/draft.js'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { findings } from '../../bench/findings.js'
-import type { Row } from '../../bench/report.js'
+import { findings } from '../../bench/report/findings.js'
+import type { Row } from '../../bench/report/report.js'
 
 const ROW = { name: 'absent' } as Row
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { histogram } from '../../bench/histogram.js'
-import { randomStream } from '../../bench/random.js'
+import { histogram } from '../../bench/load/histogram.js'
+import { randomStream } from '../../bench/workload/random.js'
 
 test('quantiles of short durations are exact', () => {
   const durations = histogram()

@@ -1,7 +1,10 @@
 /** What the bench sends is what the node takes: else its rows would be rates of refusals. */
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Api, openImport, setUpEnterprise, uploadImport } from '../../bench/api.js'
+import { headerOf, parseAnswer } from '../../bench/baselines/recording.js'
+import { collectAnswers } from '../../bench/load/send-all.js'
+import { ndjson } from '../../bench/rows/import.js'
+import { type Api, openImport, setUpEnterprise, uploadImport } from '../../bench/stage/api.js'
 import {
   absentIdentifierAt,
   FOREIGN_PREFIX,
@@ -9,11 +12,8 @@ import {
   PART_PREFIX,
   PRODUCT_PREFIX,
   recordAt,
-} from '../../bench/dataset.js'
-import { ndjson } from '../../bench/import.js'
-import { headerOf, parseAnswer } from '../../bench/recording.js'
-import { lookup, register, registerMany, resolveMany } from '../../bench/requests.js'
-import { collectAnswers } from '../../bench/send-all.js'
+} from '../../bench/workload/dataset.js'
+import { lookup, register, registerMany, resolveMany } from '../../bench/workload/requests.js'
 import { type TestNode, testNode } from '../support/node.js'
 
 const RECORDS = 1_500

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
-import { runClosedLoop } from '../../bench/closed-loop.js'
-import { runOpenLoop } from '../../bench/open-loop.js'
-import { encodeRequest } from '../../bench/requests.js'
+import { runClosedLoop } from '../../bench/load/closed-loop.js'
+import { runOpenLoop } from '../../bench/load/open-loop.js'
+import { encodeRequest } from '../../bench/workload/requests.js'
 import { type BareServer, bareServer } from './support-server.js'
 
 const GET = encodeRequest({ path: '/' })

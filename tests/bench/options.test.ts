@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type BenchOptions, readOptions } from '../../bench/options.js'
-import { parseCoreList } from '../../bench/pinning.js'
-import { ROW_NAMES } from '../../bench/row-names.js'
+import { ROW_NAMES } from '../../bench/rows/row-names.js'
+import { parseCoreList } from '../../bench/stage/pinning.js'
 
 test('without options: all rows over 200,000 records; --quick is smaller and shorter', () => {
   expect(readOptions([])).toMatchObject({

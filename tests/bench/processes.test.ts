@@ -3,11 +3,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { startChild } from '../../bench/child.js'
-import { cpuSecondsOf, memoryOf } from '../../bench/process-usage.js'
-import { sweepScratchFolders } from '../../bench/sweep.js'
+import { startChild } from '../../bench/stage/child.js'
+import { cpuSecondsOf, memoryOf } from '../../bench/stage/process-usage.js'
+import { sweepScratchFolders } from '../../bench/stage/sweep.js'
 
-const CLEANUP = path.resolve(import.meta.dirname, '../../bench/cleanup.ts')
+const CLEANUP = path.resolve(import.meta.dirname, '../../bench/stage/cleanup.ts')
 
 test('a child that fails says how it ended and what it wrote', async () => {
   const child = startChild([process.execPath, '-e', 'console.error("no database there"); process.exit(3)'])

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { decodeRecording, encodeRecording, headerOf, parseAnswer } from '../../bench/baselines/recording.js'
 import { startBareServer } from '../../bench/baselines/run.js'
-import { decodeRecording, encodeRecording, headerOf, parseAnswer } from '../../bench/recording.js'
-import { encodeRequest, lookup } from '../../bench/requests.js'
-import { collectAnswers } from '../../bench/send-all.js'
+import { collectAnswers } from '../../bench/load/send-all.js'
+import { encodeRequest, lookup } from '../../bench/workload/requests.js'
 
 const ANSWER =
   'HTTP/1.1 200 OK\r\nETag: "v1"\r\ncontent-type: application/json\r\nCache-Status: jiexi; hit; detail=memory\r\n' +

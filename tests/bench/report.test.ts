@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { LatencyRow, Report, Row } from '../../bench/report.js'
-import { formatReport } from '../../bench/report-text.js'
-import { warningsOf } from '../../bench/sides.js'
-import { formatMicroseconds, formatTable } from '../../bench/table.js'
+import { warningsOf } from '../../bench/load/sides.js'
+import type { LatencyRow, Report, Row } from '../../bench/report/report.js'
+import { formatReport } from '../../bench/report/report-text.js'
+import { formatMicroseconds, formatTable } from '../../bench/report/table.js'
 
 test('a row shows its medians, the baseline beside it and the ratio with its spread', () => {
   const text = formatReport(report({ rows: [row()] }))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { responseReader } from '../../bench/response-reader.js'
+import { responseReader } from '../../bench/load/response-reader.js'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n\r\nhello\r\n\r\nok'
 const NOT_MODIFIED = 'HTTP/1.1 304 Not Modified\r\nETag: "v1"\r\n\r\n'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ratioOf, spreadOf, takeTurns } from '../../bench/rounds.js'
+import { ratioOf, spreadOf, takeTurns } from '../../bench/load/rounds.js'
 
 test('sides take turns, after one warm-up each that no figure comes from', async () => {
   const order: string[] = []

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { randomStream } from '../../bench/random.js'
-import { zipfSampler } from '../../bench/zipf.js'
+import { randomStream } from '../../bench/workload/random.js'
+import { zipfSampler } from '../../bench/workload/zipf.js'
 
 const DRAWS = 200_000
 

@@ -1,10 +1,10 @@
 /** The single look-ups of the report: what each sends, and what must come back. */
-import type { Bench } from './bench.js'
-import { sizesOf } from './bench.js'
-import { absentIdentifierAt, FOREIGN_PREFIX, identifierAt } from './dataset.js'
-import { drawKeys, type KeyDistribution } from './keys.js'
+import type { Bench } from '../bench.js'
+import { sizesOf } from '../bench.js'
+import { absentIdentifierAt, FOREIGN_PREFIX, identifierAt } from '../workload/dataset.js'
+import { drawKeys, type KeyDistribution } from '../workload/keys.js'
+import { lookup } from '../workload/requests.js'
 import type { LookupSpec } from './lookups.js'
-import { lookup } from './requests.js'
 
 /** So many identifiers that nobody registered are asked for: negative answers are cached like others. */
 const ABSENT_IDENTIFIERS = 2_000

@@ -1,14 +1,14 @@
 /** Rows of latency against offered load: 10, 50 and 90 % of the capacity that was measured before. */
-import type { Bench } from './bench.js'
-import { cycle } from './keys.js'
-import { GENERATOR_LIMIT } from './load.js'
+import type { Bench } from '../bench.js'
+import { GENERATOR_LIMIT } from '../load/load.js'
+import { type OpenLoopResult, runOpenLoop } from '../load/open-loop.js'
+import { type LoadedServer, percent } from '../load/sides.js'
+import type { LatencyRow } from '../report/report.js'
+import { formatMicroseconds } from '../report/table.js'
+import type { RunningNode } from '../stage/node-under-test.js'
+import { cycle } from '../workload/keys.js'
 import { recordForBareServer } from './lookups.js'
-import type { RunningNode } from './node-under-test.js'
-import { type OpenLoopResult, runOpenLoop } from './open-loop.js'
-import type { LatencyRow } from './report.js'
 import type { RowName } from './row-names.js'
-import { type LoadedServer, percent } from './sides.js'
-import { formatMicroseconds } from './table.js'
 
 export interface LatencySpec {
   readonly name: RowName

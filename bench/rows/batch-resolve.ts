@@ -1,14 +1,15 @@
 /** The row of POST /v1/resolve with 1,000 identifiers the memory cache holds. */
-import type { Bench } from './bench.js'
-import { cycle } from './keys.js'
+
+import { parseAnswer } from '../baselines/recording.js'
+import type { Bench } from '../bench.js'
+import { takeTurns } from '../load/rounds.js'
+import { collectAnswers } from '../load/send-all.js'
+import { loadedSide, warningsOf } from '../load/sides.js'
+import type { Row } from '../report/report.js'
+import type { RunningNode } from '../stage/node-under-test.js'
+import { cycle } from '../workload/keys.js'
+import { resolveMany } from '../workload/requests.js'
 import { recordForBareServer } from './lookups.js'
-import type { RunningNode } from './node-under-test.js'
-import { parseAnswer } from './recording.js'
-import type { Row } from './report.js'
-import { resolveMany } from './requests.js'
-import { takeTurns } from './rounds.js'
-import { collectAnswers } from './send-all.js'
-import { loadedSide, warningsOf } from './sides.js'
 
 const IDENTIFIERS = 1_000
 /** Enough to keep one process busy; more would only wait. */

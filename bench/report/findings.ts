@@ -1,7 +1,8 @@
 /** Collects what the rows find, of those that were asked for. A row that fails is told, and the others go on. */
+
+import { spreadOf } from '../load/rounds.js'
+import type { RowName } from '../rows/row-names.js'
 import type { LatencyRow, Report, Row } from './report.js'
-import { spreadOf } from './rounds.js'
-import type { RowName } from './row-names.js'
 
 export interface Findings {
   readonly found: Pick<Report, 'rows' | 'latency' | 'left'>

@@ -1,15 +1,15 @@
 /** Rows of the node without its memory cache: over Redis, and with the database alone. */
-import { startDatabaseBaseline } from './baselines/run.js'
-import { type Bench, sizesOf } from './bench.js'
-import { identifierAt } from './dataset.js'
-import type { Findings } from './findings.js'
+import { startDatabaseBaseline } from '../baselines/run.js'
+import { type Bench, sizesOf } from '../bench.js'
+import { sendAll } from '../load/send-all.js'
+import type { Findings } from '../report/findings.js'
+import type { RunningNode } from '../stage/node-under-test.js'
+import { identifierAt } from '../workload/dataset.js'
+import { lookup } from '../workload/requests.js'
 import { databaseSide } from './import.js'
 import { measureLatency } from './latency.js'
 import { hits } from './lookup-specs.js'
 import { measureLookups } from './lookups.js'
-import type { RunningNode } from './node-under-test.js'
-import { lookup } from './requests.js'
-import { sendAll } from './send-all.js'
 
 export async function measureRedisRows(bench: Bench, node: RunningNode, findings: Findings): Promise<void> {
   const count = sizesOf(bench.options).hotRecords

@@ -27,7 +27,7 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
-const PROGRAM = path.resolve(import.meta.dirname, '../dist/main.js')
+const PROGRAM = path.resolve(import.meta.dirname, '../../dist/main.js')
 const READY_TIMEOUT_MS = 60_000
 const ASK_EVERY_MS = 50
 

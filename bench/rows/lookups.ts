@@ -1,16 +1,16 @@
 /** Rows of single look-ups: the node against a bare server that sends the same octets for the same keys. */
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { type Bench, sizesOf } from './bench.js'
-import { cycle } from './keys.js'
-import type { RunningNode } from './node-under-test.js'
-import { encodeRecording, headerOf, parseAnswer } from './recording.js'
-import type { Row } from './report.js'
-import { pathOf } from './requests.js'
-import { type Side, takeTurns } from './rounds.js'
+import { encodeRecording, headerOf, parseAnswer } from '../baselines/recording.js'
+import { type Bench, sizesOf } from '../bench.js'
+import { type Side, takeTurns } from '../load/rounds.js'
+import { collectAnswers } from '../load/send-all.js'
+import { loadedSide, percent, warningsOf } from '../load/sides.js'
+import type { Row } from '../report/report.js'
+import type { RunningNode } from '../stage/node-under-test.js'
+import { cycle } from '../workload/keys.js'
+import { pathOf } from '../workload/requests.js'
 import type { RowName } from './row-names.js'
-import { collectAnswers } from './send-all.js'
-import { loadedSide, percent, warningsOf } from './sides.js'
 
 export interface LookupSpec {
   readonly name: RowName

@@ -1,7 +1,7 @@
 /** The report for people: what was compared with what, figures as medians, ratios with their spread. */
 
+import { type MeasuredSide, ratioOf, type Spread, spreadOf } from '../load/rounds.js'
 import type { LatencyRow, Report, Row } from './report.js'
-import { type MeasuredSide, ratioOf, type Spread, spreadOf } from './rounds.js'
 import { formatCount, formatMicroseconds, formatTable } from './table.js'
 
 /** Of the cores, as load average, above which a run has to share the machine. */

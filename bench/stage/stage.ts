@@ -1,7 +1,7 @@
 /** What the node stands on during a run: a Postgres and a Redis of its own, in a scratch folder that goes away. */
 import { rmSync } from 'node:fs'
-import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.js'
-import { startPrivateRedis } from '../src/platform/private-redis.js'
+import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.js'
+import { startPrivateRedis } from '../../src/platform/private-redis.js'
 import type { Cleanup } from './cleanup.js'
 import { makeScratchFolder, sweepScratchFolders } from './sweep.js'
 

@@ -5,7 +5,7 @@
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { isAlive } from '../src/platform/process-facts.js'
+import { isAlive } from '../../src/platform/process-facts.js'
 
 const FOLDER = /^jiexi-bench-(\d+)-/
 

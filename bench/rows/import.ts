@@ -3,16 +3,16 @@
  * plain COPY in turn.
  */
 import { Readable } from 'node:stream'
-import { type Database, openDatabase } from '../src/platform/postgres.js'
-import { type Api, openImport, uploadImport } from './api.js'
-import { startDatabaseBaseline } from './baselines/run.js'
-import type { Bench } from './bench.js'
-import { recordAt } from './dataset.js'
-import type { RunningNode } from './node-under-test.js'
-import { cpuSecondsOf } from './process-usage.js'
-import type { Row } from './report.js'
-import { type Side, takeTurns } from './rounds.js'
-import { perUnit } from './sides.js'
+import { type Database, openDatabase } from '../../src/platform/postgres.js'
+import { startDatabaseBaseline } from '../baselines/run.js'
+import type { Bench } from '../bench.js'
+import { type Side, takeTurns } from '../load/rounds.js'
+import { perUnit } from '../load/sides.js'
+import type { Row } from '../report/report.js'
+import { type Api, openImport, uploadImport } from '../stage/api.js'
+import type { RunningNode } from '../stage/node-under-test.js'
+import { cpuSecondsOf } from '../stage/process-usage.js'
+import { recordAt } from '../workload/dataset.js'
 
 const MAX_PARTS = 3
 const RECORDS_PER_CHUNK = 200

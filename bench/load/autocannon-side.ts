@@ -3,9 +3,9 @@
  * server, so its rates are often the generator's limit; its latency histogram (whole milliseconds) is not used.
  */
 import autocannon from 'autocannon'
+import { cpuSecondsOf } from '../stage/process-usage.js'
+import { pathOf } from '../workload/requests.js'
 import { cpuSecondsSince } from './load.js'
-import { cpuSecondsOf } from './process-usage.js'
-import { pathOf } from './requests.js'
 import type { Side } from './rounds.js'
 import { type LoadedSide, perUnit } from './sides.js'
 

@@ -4,7 +4,7 @@
  *
  * A quarter are products, named by their GTIN; the rest are single parts, named by type, date of manufacture and serial number.
  */
-import { gs1CheckDigit } from '../src/identifier/check-digits.js'
+import { gs1CheckDigit } from '../../src/identifier/check-digits.js'
 import { laneSeed, type Random, randomStream } from './random.js'
 
 export const PRODUCT_PREFIX = '88.900.1001'

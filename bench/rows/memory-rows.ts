@@ -1,19 +1,20 @@
 /** Rows of the node as it comes, with its memory cache and Redis, all hot records in memory. */
-import { autocannonSide } from './autocannon-side.js'
+
+import { headerOf, parseAnswer } from '../baselines/recording.js'
+import { type Bench, sizesOf } from '../bench.js'
+import { autocannonSide } from '../load/autocannon-side.js'
+import { takeTurns } from '../load/rounds.js'
+import { collectAnswers, sendAll } from '../load/send-all.js'
+import { warningsOf } from '../load/sides.js'
+import type { Findings } from '../report/findings.js'
+import type { Row } from '../report/report.js'
+import type { RunningNode } from '../stage/node-under-test.js'
+import { identifierAt } from '../workload/dataset.js'
+import { lookup } from '../workload/requests.js'
 import { measureBatchResolve } from './batch-resolve.js'
-import { type Bench, sizesOf } from './bench.js'
-import { identifierAt } from './dataset.js'
-import type { Findings } from './findings.js'
 import { measureLatency } from './latency.js'
 import { absent, drawn, hits, malformed, notModified, notServed } from './lookup-specs.js'
 import { type LookupSpec, measureLookups, recordForBareServer } from './lookups.js'
-import type { RunningNode } from './node-under-test.js'
-import { headerOf, parseAnswer } from './recording.js'
-import type { Row } from './report.js'
-import { lookup } from './requests.js'
-import { takeTurns } from './rounds.js'
-import { collectAnswers, sendAll } from './send-all.js'
-import { warningsOf } from './sides.js'
 
 export async function measureMemoryRows(bench: Bench, node: RunningNode, findings: Findings): Promise<void> {
   const count = sizesOf(bench.options).hotRecords

@@ -1,7 +1,8 @@
 /** What a run found, as it goes into the JSON file. */
-import type { Environment } from './environment.js'
-import type { MeasuredSide } from './rounds.js'
-import type { RowName } from './row-names.js'
+
+import type { MeasuredSide } from '../load/rounds.js'
+import type { RowName } from '../rows/row-names.js'
+import type { Environment } from '../stage/environment.js'
 
 export interface Row {
   readonly name: RowName

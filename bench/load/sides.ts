@@ -1,7 +1,8 @@
 /** The two sides of most rows, a server each, measured by the same closed loop. */
+
+import { cpuSecondsOf } from '../stage/process-usage.js'
 import { runClosedLoop } from './closed-loop.js'
 import { GENERATOR_LIMIT, type Load } from './load.js'
-import { cpuSecondsOf } from './process-usage.js'
 import type { MeasuredSide, Sample, Side } from './rounds.js'
 
 export interface LoadedServer {

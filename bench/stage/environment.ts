@@ -21,7 +21,7 @@ export interface Environment {
   readonly loadAverageBefore: number
 }
 
-const PROJECT = path.resolve(import.meta.dirname, '..')
+const PROJECT = path.resolve(import.meta.dirname, '../..')
 
 export function describeEnvironment(known: {
   readonly postgres: string
