@@ -37,8 +37,8 @@ import { nodeSecret } from './registry/secrets.js'
 import { authorities, refuseForeign } from './resolution/authorities.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
 import { loadShedding } from './resolution/load-shedding.js'
-import { measured } from './resolution/measured.js'
-import { memoryCached } from './resolution/memory-cached.js'
+import { measured, measuredHits } from './resolution/measured.js'
+import { memoryCached, remembered } from './resolution/memory-cached.js'
 import { type MemoryStore, memoryStore } from './resolution/memory-store.js'
 import { compose, type Resolve } from './resolution/resolve.js'
 import { type SharedStore, sharedStore } from './resolution/shared-cached.js'
@@ -178,18 +178,27 @@ function doorsOf(
   parts: { readonly registry: Registry; readonly resolve: Resolve; readonly routes: Routes },
 ): FastifyInstance {
   const { config, log, metrics, knowledge } = core
+  const access = accessLog({ log, sample: config.logSample })
   const app = httpServer({
     trustProxy: config.trustProxy,
     drainMs: config.drainSeconds * 1000,
     observe: metrics.httpAnswered,
-    onArrival: accessLog({ log, sample: config.logSample }),
+    onArrival: access.arrived,
+    isDiverted: access.wants,
     onFailure: ({ error, ...request }) => log.error('A request failed.', { ...request, err: error }),
   })
   const principalOf = rememberedPrincipals({ find: (apiKey) => findPrincipal(parts.registry.db, apiKey), knowledge })
   operations(app, { readiness: () => readinessOf(core), metrics })
   problemPages(app)
   consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [] })
-  restDoor(app, { ...parts, clock, principalOf, more: [importRoutes] })
+  const memoryOnly = remembered({ store: core.memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds })
+  restDoor(app, {
+    ...parts,
+    remembered: measuredHits(metrics.lookups, clock, memoryOnly),
+    clock,
+    principalOf,
+    more: [importRoutes],
+  })
   return app
 }
 

@@ -3,7 +3,7 @@ import type { LookupMeter } from '../observability/lookup-meter.js'
 import type { Clock } from '../platform/clock.js'
 import { NodeError } from '../platform/errors.js'
 import type { Answer } from '../record/answer.js'
-import type { Layer } from './resolve.js'
+import type { Layer, Query } from './resolve.js'
 
 export function measured(meter: LookupMeter, clock: Clock): Layer {
   return (next) => (query) => {
@@ -17,6 +17,20 @@ export function measured(meter: LookupMeter, clock: Clock): Layer {
     }
     if (answer instanceof Promise) return noted(answer, { meter, clock, startedMs })
     meter.answered(answer, clock.monotonicMs() - startedMs)
+    return answer
+  }
+}
+
+/** The same for what may have an answer at once: only answers count, the rest is asked for elsewhere. */
+export function measuredHits(
+  meter: LookupMeter,
+  clock: Clock,
+  find: (query: Query) => Answer | undefined,
+): (query: Query) => Answer | undefined {
+  return (query) => {
+    const startedMs = clock.monotonicMs()
+    const answer = find(query)
+    if (answer !== undefined) meter.answered(answer, clock.monotonicMs() - startedMs)
     return answer
   }
 }

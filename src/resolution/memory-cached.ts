@@ -37,6 +37,14 @@ export function memoryCached(options: MemoryCachedOptions): Layer {
   }
 }
 
+/** What memory answers at once, and nothing asked below; undefined when it has no current answer. */
+export function remembered(options: MemoryCachedOptions): (query: Query) => Answer | undefined {
+  return (query) => {
+    const held = options.knowledge.isFresh() ? current(options, query.identifier.key) : undefined
+    return held !== undefined && satisfies(held, query, options.knowledge) ? held : undefined
+  }
+}
+
 function answerOrAsk(options: MemoryCachedOptions, next: Resolve, query: Query): Answer | Promise<Answer> {
   const { knowledge } = options
   if (query.authoritative !== true && knowledge.isFresh()) {

@@ -3,6 +3,7 @@
  * request. Who wrote is told by the id of the API key; neither secrets nor query strings are logged.
  */
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Logger } from '../../platform/logger.js'
 import { parseApiKey } from '../../security/tokens.js'
 import { requestIdOf } from './request-id.js'
@@ -14,10 +15,28 @@ export interface AccessLogOptions {
   readonly sample: number
 }
 
-/** To be called once for each request when it arrives; the line is written when its answer has gone, or its client. */
-export function accessLog({ log, sample }: AccessLogOptions): (exchange: Exchange) => void {
-  return ({ request, response }) => {
-    if (isLookup(request) && Math.random() >= sample) return
+export interface AccessLog {
+  /** To be called once for each request when it arrives; the line is written when its answer has gone, or its client. */
+  arrived(exchange: Exchange): void
+  /** Whether the look-up that has just come is one to log: it must arrive like any other then. */
+  wants(from: Socket): boolean
+}
+
+export function accessLog({ log, sample }: AccessLogOptions): AccessLog {
+  /** Of connections whose newest look-up has been decided about before it arrives. */
+  const decided = new WeakMap<Socket, boolean>()
+  const isDrawn = () => Math.random() < sample
+
+  function wants(from: Socket): boolean {
+    const isWanted = isDrawn()
+    decided.set(from, isWanted)
+    return isWanted
+  }
+
+  function arrived({ request, response }: Exchange): void {
+    const decision = decided.get(request.socket)
+    if (decision !== undefined) decided.delete(request.socket)
+    if (isLookup(request) && !(decision ?? isDrawn())) return
     const startedAtMs = performance.now()
     response.once('close', () => {
       log.info('request', {
@@ -32,6 +51,8 @@ export function accessLog({ log, sample }: AccessLogOptions): (exchange: Exchang
       })
     })
   }
+
+  return { arrived, wants }
 }
 
 function isLookup({ method, url }: IncomingMessage): boolean {

@@ -13,6 +13,8 @@ import net, { type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Drain {
+  readonly isDraining: boolean
+
   /** Beyond `maxConnections` connections are closed at once. */
   watch(server: Server, maxConnections: number): void
   /** To be told of every request before it is answered. */
@@ -31,6 +33,9 @@ export function drain(): Drain {
   let draining = false
 
   return {
+    get isDraining() {
+      return draining
+    },
     watch(server, maxConnections) {
       const open = new Set<Socket>()
       watched.push({ server, open })
@@ -48,13 +53,19 @@ export function drain(): Drain {
       draining = true
       for (const { open } of watched) for (const socket of open) endAfterAnswer(socket)
       if (withinMs > 0) await within(withinMs, Promise.all(watched.map(({ server }) => closed(server))))
+      // node:http would end those that it knows of; a connection in the fast lane it does not.
+      for (const { open } of watched) for (const socket of open) if (!responseOn(socket)) socket.destroy()
     },
   }
 }
 
 /** `_httpMessage` is Node's own field for the response that a connection is occupied with. */
-function endAfterAnswer(socket: Socket & { readonly _httpMessage?: ServerResponse | null }): void {
-  const response = socket._httpMessage
+function responseOn(socket: Socket & { readonly _httpMessage?: ServerResponse | null }): ServerResponse | undefined {
+  return socket._httpMessage ?? undefined
+}
+
+function endAfterAnswer(socket: Socket): void {
+  const response = responseOn(socket)
   if (response && !response.headersSent) response.shouldKeepAlive = false
 }
 

@@ -35,7 +35,7 @@ export function sendReady(response: ServerResponse, ready: ReadyResponse, keepAl
   if (socket === null || !socket.writable) return false
   // Fields that somebody has set already are not in the head made beforehand.
   if (response.getHeaderNames().length > 0) return false
-  const head = `${ready.start}Date: ${dateNow()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n`
+  const head = headOf(ready, keepAliveSeconds)
   response.statusCode = 200
   raw._header = head
   raw._headerSent = true
@@ -43,6 +43,15 @@ export function sendReady(response: ServerResponse, ready: ReadyResponse, keepAl
   response.finished = true
   response.emit('finish')
   return true
+}
+
+/** The whole response, for who writes to a connection of its own. */
+export function readyOctets(ready: ReadyResponse, keepAliveSeconds: number): string {
+  return headOf(ready, keepAliveSeconds) + ready.body
+}
+
+function headOf({ start }: ReadyResponse, keepAliveSeconds: number): string {
+  return `${start}Date: ${dateNow()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n`
 }
 
 let date = ''

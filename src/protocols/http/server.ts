@@ -2,15 +2,18 @@
  * The HTTP server of the node: fastify behind a hardened node:http server. Measured with these bounds, 9,500 idle and
  * 3,000 half-sent connections vanish within 6 s. Whatever goes wrong, the answer is a problem document.
  *
- * Doors with a hot path may answer before fastify routes (`answerEarly`): routing costs about a quarter of a request.
+ * Doors with a hot path may answer before fastify routes (`answerEarly`), for routing costs about a quarter of a request,
+ * and, what they know at once, before node:http makes messages of it (`openLane`).
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { NodeError } from '../../platform/errors.js'
 import { BODY_OCTETS_PER_SECOND, boundBody, type LateBody } from './body-deadline.js'
 import { DEFAULT_BODY_LIMIT, readBodies } from './body-parsers.js'
 import { clientErrorOf } from './client-errors.js'
 import { type Drain, drain } from './drain.js'
+import { fastLane, type LaneDoor } from './fast-lane.js'
 import { ourError } from './fastify-errors.js'
 import { HttpRefusal, isInternal } from './problem.js'
 import { nextRequestId, requestIdOf } from './request-id.js'
@@ -36,6 +39,8 @@ export interface HttpServerOptions {
   readonly observe?: (status: number) => void
   /** Told of every request when it arrives. */
   readonly onArrival?: (exchange: Exchange) => void
+  /** Whether a request that could be answered at once is to be told to `onArrival` like any other. */
+  readonly isDiverted?: (from: Socket) => boolean
   /** Told of every internal error: the client only sees the request id. */
   readonly onFailure?: (failure: Failure) => void
 }
@@ -57,6 +62,8 @@ export interface Exchange {
 declare module 'fastify' {
   interface FastifyInstance {
     answerEarly(answer: EarlyAnswer): void
+    /** The door is told how to report an answer's status. */
+    openLane(open: (observe: EarlyReport['observe']) => LaneDoor): void
   }
 }
 
@@ -77,6 +84,7 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
   }
   const early: EarlyAnswer[] = []
   const draining = drain()
+  let lane: LaneDoor | undefined
 
   const app = Fastify({
     logger: false,
@@ -88,7 +96,7 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => replyWithProblem(reply as FastifyReply, ourError(error)),
     serverFactory: (route) =>
-      hardened({ ...options, draining }, (request, response) => {
+      hardened({ ...options, draining, lane: () => lane }, (request, response) => {
         for (const answer of early) if (answer(request, response, report)) return
         route(request, response)
       }),
@@ -96,6 +104,9 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
 
   app.decorate('answerEarly', (answer: EarlyAnswer) => {
     early.push(answer)
+  })
+  app.decorate('openLane', (open: (observe: EarlyReport['observe']) => LaneDoor) => {
+    lane = open(observe)
   })
   app.addHook('preClose', () => draining.begin(options.drainMs ?? 0))
   app.addHook('onResponse', (_request, reply, done) => {
@@ -109,7 +120,7 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
 }
 
 function hardened(
-  options: HttpServerOptions & { readonly draining: Drain },
+  options: HttpServerOptions & { readonly draining: Drain; readonly lane: () => LaneDoor | undefined },
   handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const bodyTimeoutMs = options.bodyTimeoutMs ?? 5_000
@@ -136,6 +147,14 @@ function hardened(
     },
     accept,
   )
+  fastLane(server, {
+    door: (path) => options.lane()?.(path),
+    isOpen: () => options.lane() !== undefined && !options.draining.isDraining,
+    isDiverted: options.isDiverted ?? (() => false),
+    headTimeoutMs: HEADERS_TIMEOUT_MS,
+    keepAliveMs: KEEP_ALIVE_SECONDS * 1000,
+    maxHeadOctets: MAX_HEADER_BYTES,
+  })
   options.draining.watch(server, options.maxConnections ?? 10_000)
   // An expectation that is not known may be ignored (RFC 9110 §10.1.1); Node would answer an empty 417.
   server.on('checkExpectation', accept)

@@ -4,10 +4,13 @@ import type { Registry } from '../../registry/registry.js'
 import type { Resolve } from '../../resolution/resolve.js'
 import type { PrincipalOf } from '../http/authenticate.js'
 import type { Scope } from './door.js'
+import type { Remembered } from './plain-lane.js'
 import type { Routes } from './readers.js'
 
 export interface RestOptions {
   readonly resolve: Resolve
+  /** Answers of memory for the shortest way (plain-lane.ts). Absent: every look-up takes the whole chain. */
+  readonly remembered?: Remembered
   readonly registry: Registry
   readonly clock: Clock
   readonly routes: Routes

@@ -17,6 +17,7 @@ import { docs } from './docs.js'
 import type { RestOptions } from './door-options.js'
 import { apiKeyRoutes, enterpriseRoutes } from './enterprises.js'
 import { lookupRoutes } from './lookup-routes.js'
+import { plainLane } from './plain-lane.js'
 import { plainLookup, refuseBadEscapes } from './plain-lookup.js'
 import { prefixRoutes } from './prefixes.js'
 import { changeRoute, templateRoutes, whoamiRoute } from './reference.js'
@@ -43,7 +44,9 @@ export type RestScope = FastifyInstance<
 const MAX_SCHEMA_ERRORS = 100
 
 export function restDoor(server: FastifyInstance, door: RestOptions): void {
-  server.answerEarly(plainLookup(door.resolve, door.clock))
+  const { remembered, clock } = door
+  if (remembered !== undefined) server.openLane((observe) => plainLane(remembered, clock, observe))
+  server.answerEarly(plainLookup(door.resolve, clock))
   server.answerEarly(refuseBadEscapes)
   server.register(async (plain) => {
     plain.addHook('onRoute', sayWhatIsTaken)

@@ -13,7 +13,7 @@ import type { Registry } from '../../../src/registry/registry.js'
 import { currentRoutes } from '../../../src/registry/routes.js'
 import { authorities } from '../../../src/resolution/authorities.js'
 import { changeKnowledge } from '../../../src/resolution/change-knowledge.js'
-import { memoryCached } from '../../../src/resolution/memory-cached.js'
+import { memoryCached, remembered } from '../../../src/resolution/memory-cached.js'
 import { memoryStore } from '../../../src/resolution/memory-store.js'
 import { compose, type Resolve } from '../../../src/resolution/resolve.js'
 import type { Administrator, Scope } from '../../../src/security/principal.js'
@@ -76,8 +76,9 @@ export async function restNode(): Promise<RestNode> {
     },
   }
   const table = currentRoutes({ load: () => loadRoutes(db), knowledge, clock, maxAgeMs: 500 })
+  const memory = { store: memoryStore(10_000_000), knowledge, clock, maxStaleSeconds: 60 }
   const resolve = compose(
-    [memoryCached({ store: memoryStore(10_000_000), knowledge, clock, maxStaleSeconds: 60 })],
+    [memoryCached(memory)],
     authorities({
       routes: table,
       registry: registryLookup(db, () => knowledge.mark, clock),
@@ -93,6 +94,7 @@ export async function restNode(): Promise<RestNode> {
   })
   restDoor(app, {
     resolve,
+    remembered: remembered(memory),
     registry,
     clock,
     routes: table,
