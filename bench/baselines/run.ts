@@ -4,7 +4,8 @@ import { type Child, startChild } from '../stage/child.js'
 import { pinnedCommand } from '../stage/pinning.js'
 import type { Measured, Order } from './tasks.js'
 
-export type BaselineName = 'bare-http' | 'coalesced-query' | 'plain-upsert' | 'raw-copy'
+export type BaselineName = HttpBaselineName | 'coalesced-query' | 'plain-upsert' | 'raw-copy'
+type HttpBaselineName = 'bare-http' | 'coalesced-http'
 
 export interface BareServer {
   readonly port: number
@@ -20,8 +21,21 @@ export interface DatabaseBaseline {
   stop(): Promise<void>
 }
 
-export async function startBareServer(core: number | undefined): Promise<BareServer> {
-  const child = startBaseline('bare-http', [], core)
+export function startBareServer(core: number | undefined): Promise<BareServer> {
+  return startHttpBaseline('bare-http', [], core)
+}
+
+/** Reads the record from the database before it answers. */
+export function startReadingServer(databaseUrl: string, core: number | undefined): Promise<BareServer> {
+  return startHttpBaseline('coalesced-http', [databaseUrl], core)
+}
+
+async function startHttpBaseline(
+  name: HttpBaselineName,
+  parameters: readonly string[],
+  core: number | undefined,
+): Promise<BareServer> {
+  const child = startBaseline(name, parameters, core)
   const { port } = await nextMessage<{ port: number }>(child)
   return {
     port,
@@ -36,7 +50,7 @@ export async function startBareServer(core: number | undefined): Promise<BareSer
 }
 
 export async function startDatabaseBaseline(
-  name: Exclude<BaselineName, 'bare-http'>,
+  name: Exclude<BaselineName, HttpBaselineName>,
   parameters: readonly (string | number)[],
   core: number | undefined,
 ): Promise<DatabaseBaseline> {

@@ -1,15 +1,19 @@
 /** Rows of the node without its memory cache: over Redis, and with the database alone. */
-import { startDatabaseBaseline } from '../baselines/run.js'
+import path from 'node:path'
+import { type BareServer, startDatabaseBaseline, startReadingServer } from '../baselines/run.js'
 import { type Bench, sizesOf } from '../bench.js'
+import type { Side } from '../load/rounds.js'
 import { sendAll } from '../load/send-all.js'
+import { loadedSide } from '../load/sides.js'
 import type { Findings } from '../report/findings.js'
 import type { RunningNode } from '../stage/node-under-test.js'
 import { identifierAt } from '../workload/dataset.js'
+import { cycle } from '../workload/keys.js'
 import { lookup } from '../workload/requests.js'
 import { databaseSide } from './import.js'
 import { measureLatency } from './latency.js'
 import { hits } from './lookup-specs.js'
-import { measureLookups } from './lookups.js'
+import { type LookupSpec, measureLookups, recordForBareServer } from './lookups.js'
 
 export async function measureRedisRows(bench: Bench, node: RunningNode, findings: Findings): Promise<void> {
   const count = sizesOf(bench.options).hotRecords
@@ -37,8 +41,10 @@ export async function measureRedisRows(bench: Bench, node: RunningNode, findings
   )
 }
 
+/** Two limits beside the bare server: the same read without HTTP, and with a bare server around it, which is like for like. */
 export async function measurePostgresRows(bench: Bench, node: RunningNode, findings: Findings): Promise<void> {
   const { records, seed, durationMs } = bench.options
+  const core = bench.pinned?.serverCore
   const spec = hits(bench, {
     name: 'postgres',
     title: 'GET all caches off, uniform',
@@ -46,14 +52,14 @@ export async function measurePostgresRows(bench: Bench, node: RunningNode, findi
     distribution: 'uniform',
     count: records,
   })
-  const limit = await startDatabaseBaseline(
-    'coalesced-query',
-    [bench.stage.databaseUrl, records, seed],
-    bench.pinned?.serverCore,
-  )
-  const withLimit = { ...spec, otherBaselines: [databaseSide('coalesced query', limit, { durationMs })] }
-  await findings.row('postgres', () => measureLookups(bench, node, withLimit))
-  await limit.stop()
+  const query = await startDatabaseBaseline('coalesced-query', [bench.stage.databaseUrl, records, seed], core)
+  const reading = await startReadingServer(bench.stage.databaseUrl, core)
+  const otherBaselines = [
+    await readingSide(bench, node, { spec, reading }),
+    databaseSide('coalesced query, no HTTP', query, { durationMs }),
+  ]
+  await findings.row('postgres', () => measureLookups(bench, node, { ...spec, otherBaselines }))
+  await Promise.all([query.stop(), reading.stop()])
   await findings.latency('latency-postgres', async () =>
     measureLatency(bench, node, {
       name: 'latency-postgres',
@@ -63,4 +69,18 @@ export async function measurePostgresRows(bench: Bench, node: RunningNode, findi
       withBareServer: false,
     }),
   )
+}
+
+/** Sends the answers that the bare server has, after the read. */
+async function readingSide(
+  bench: Bench,
+  node: RunningNode,
+  of: { readonly spec: LookupSpec; readonly reading: BareServer },
+): Promise<Side> {
+  const { spec, reading } = of
+  const { requests } = await recordForBareServer(bench, node, spec)
+  await reading.load(path.join(bench.stage.scratchFolder, `${spec.name}.recording`))
+  const { connections, durationMs } = bench.options
+  const load = { connections, durationMs, expectStatus: spec.expectStatus, nextRequest: cycle(requests) }
+  return loadedSide({ ...load, name: 'bare http + coalesced query', server: reading })
 }
