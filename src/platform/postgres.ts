@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { NodeError } from './errors.js'
+import { type KeyedReads, keyedReads, type RawConnection } from './keyed-reads.js'
 import { explained } from './sql-errors.js'
 
 export interface Queryable {
@@ -41,6 +42,8 @@ export interface Database extends Queryable {
     options?: { readonly timeoutMs?: number },
   ): Promise<Result>
   connect(): Promise<Connection>
+  /** `text` has one parameter, a text[] of keys. For look-ups, where every microsecond counts: see keyed-reads.ts. */
+  keyedReads(text: string, connections: number): KeyedReads
   close(): Promise<void>
 }
 
@@ -50,6 +53,8 @@ export interface DatabaseOptions {
   readonly maxConnections?: number
   /** Bound on one statement, on both sides of the wire. Default 700 ms for the client, 600 for the server. */
   readonly statementTimeoutMs?: number
+  /** Bound on making a connection, or on waiting for one that is free. Default 500. */
+  readonly connectTimeoutMs?: number
   /**
    * Default true. `false` suits PgBouncer in transaction mode, which also refuses to pass on our bound on a statement:
    * set the server's side with `alter role … set statement_timeout`.
@@ -72,7 +77,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const statements = statementNames(options.preparedStatements ?? true)
   const settings: pg.PoolConfig = {
     connectionString: options.url,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     query_timeout: statementTimeoutMs + 100,
     ...((options.preparedStatements ?? true) ? { statement_timeout: statementTimeoutMs } : {}),
     keepAlive: true,
@@ -82,6 +87,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   // A lost connection is told to whoever asks it next, by the failure of the statement; the events have nothing to add.
   pool.on('error', ignoreLoss)
   const clients = new Set<pg.PoolClient>()
+  const readers: KeyedReads[] = []
   pool.on('connect', (client) => clients.add(client.on('error', ignoreLoss)))
   pool.on('remove', (client) => clients.delete(client))
 
@@ -89,7 +95,21 @@ export function openDatabase(options: DatabaseOptions): Database {
     query: (text, parameters) => runOnPool(pool, statements, { text, parameters }),
     transaction: (work, { timeoutMs } = {}) => inTransaction(pool, statements, { work, timeoutMs }),
     connect: () => connect(settings, statements),
-    close: () => closeWithin(pool.end(), () => [...clients]),
+    keyedReads: (text, connections) => {
+      const reads = keyedReads({
+        text,
+        connections,
+        isPrepared: options.preparedStatements ?? true,
+        timeoutMs: statementTimeoutMs + 100,
+        connect: () => connectRaw(settings),
+      })
+      readers.push(reads)
+      return reads
+    },
+    close: async () => {
+      const all = [closeWithin(pool.end(), () => [...clients]), ...readers.map((reads) => reads.close())]
+      await Promise.all(all)
+    },
   }
 }
 
@@ -240,6 +260,20 @@ async function copyIn(
   }
 }
 
+/** `pg` logs in, with whatever encryption and password that takes, and from then on leaves the bytes alone. */
+async function connectRaw(settings: pg.ClientConfig): Promise<RawConnection> {
+  const client = new pg.Client(settings)
+  client.on('error', ignoreLoss)
+  try {
+    await client.connect()
+  } catch (error) {
+    throw translated(error)
+  }
+  const stream = streamOf(client)
+  stream.removeAllListeners('data')
+  return { stream, close: () => closeWithin(client.end(), () => [client]) }
+}
+
 async function connect(settings: pg.ClientConfig, nameOf: NameOf): Promise<Connection> {
   const client = new pg.Client(settings)
   const listeners: ((error: Error) => void)[] = []
@@ -277,10 +311,15 @@ async function connect(settings: pg.ClientConfig, nameOf: NameOf): Promise<Conne
 /** A server that hangs never answers a goodbye: after a moment the line is cut. */
 async function closeWithin(closed: Promise<void>, open: () => readonly pg.ClientBase[]): Promise<void> {
   const cut = setTimeout(() => {
-    for (const client of open()) (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
+    for (const client of open()) streamOf(client).destroy()
   }, CLOSE_TIMEOUT_MS)
   await closed
   clearTimeout(cut)
+}
+
+/** Of TCP, TLS or a unix socket. */
+function streamOf(client: pg.ClientBase): Socket {
+  return (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream
 }
 
 function numberOrNull(text: string): number | null {

@@ -19,6 +19,21 @@ export interface Faces {
   keep(face: Face, octets: string): void
 }
 
+/** Of an answer that lives as long as it takes to send it: the face that its door asked for. */
+export class OneFace implements Faces {
+  #face: Face | undefined
+  #octets = ''
+
+  find(face: Face): string | undefined {
+    return this.#face === face ? this.#octets : undefined
+  }
+
+  keep(face: Face, octets: string): void {
+    this.#face = face
+    this.#octets = octets
+  }
+}
+
 /** Faces of answers that nothing is kept beside: whoever fills a cache and whoever answers make the same one. */
 const made = new WeakMap<Found, { readonly face: Face; readonly octets: string }>()
 

@@ -1,6 +1,9 @@
 /** Rows of the tables identifier and identifier_version as records and answers. */
+import type { ColumnReader } from '../platform/keyed-reads.js'
 import type { Found, Withdrawn } from '../record/answer.js'
-import { decodeValues } from '../record/codec.js'
+import { decodeValues, passValues } from '../record/codec.js'
+import { EncodedRecord } from '../record/encoded-values.js'
+import { OneFace } from '../record/face.js'
 import type { IdentifierRecord } from '../record/record.js'
 import { msOf, REGISTERED } from './write-upsert.js'
 
@@ -44,4 +47,36 @@ export function recordOf(row: VersionRow, prefix = row.prefix): IdentifierRecord
   const { key, spelling, version, template, registeredAtMs, recordedAtMs } = row
   const values = row.body === null ? [] : decodeValues(row.body)
   return { key, spelling, prefix, version, template, values, registeredAtMs, recordedAtMs }
+}
+
+/** The same for a look-up, which knows the key and the prefix responsible: under the alias `i`, as `readAnswer` reads them. */
+export const LOOKUP_COLUMNS =
+  'i.version, i.state, i.spelling, i.template, i.body, i.reason, i.registered_at, i.recorded_at'
+
+export interface LookedUp {
+  readonly key: string
+  readonly prefix: string
+  readonly stamp: number
+}
+
+/** Leaves the values of a record undecoded: most look-ups only send them on. @throws RecordCodecError */
+export function readAnswer(columns: ColumnReader, { key, prefix, stamp }: LookedUp): Found | Withdrawn {
+  const version = columns.integer()
+  const state = columns.integer()
+  const spelling = columns.text() ?? key
+  const template = columns.text() ?? ''
+  const body = columns.octets()
+  const reason = columns.text() ?? ''
+  const registeredAtMs = columns.timeMs()
+  const recordedAtMs = columns.timeMs()
+  const common = { key, prefix, version, tier: 'registry', stamp } as const
+  if (state !== REGISTERED) return { kind: 'withdrawn', ...common, spelling, withdrawnAtMs: recordedAtMs, reason }
+  const about = { key, spelling, prefix, version, template, registeredAtMs, recordedAtMs }
+  return { kind: 'found', ...common, record: recordWith(about, body), faces: new OneFace() }
+}
+
+function recordWith(about: Omit<IdentifierRecord, 'values'>, body: Buffer | undefined): IdentifierRecord {
+  if (body === undefined) return { ...about, values: [] }
+  const encoded = passValues(body)
+  return encoded === undefined ? { ...about, values: decodeValues(body) } : new EncodedRecord(about, encoded)
 }

@@ -271,8 +271,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the registry stamps its rows with what is known when they come back',
     file: 'src/registry/records.ts',
-    text: 'settle(waiters, key, { row: found.get(key), stamp })',
-    replacement: 'settle(waiters, key, { row: found.get(key), stamp: Math.max(stamp, mark()) })',
+    text: 'settle(wanted, { row: found[place], stamp })',
+    replacement: 'settle(wanted, { row: found[place], stamp: Math.max(stamp, mark()) })',
     tests: ['tests/registry/records.test.ts'],
   },
 ]

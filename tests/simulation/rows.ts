@@ -1,30 +1,35 @@
 /** Answers to the registry's look-up statement, as rows of its table; and back: which write an answer shows. */
+
+import type { ColumnReader } from '../../src/platform/keyed-reads.js'
 import type { Answer } from '../../src/record/answer.js'
 import { encodeValues } from '../../src/record/codec.js'
-import type { VersionRow } from '../../src/registry/version-rows.js'
 import { REGISTERED, WITHDRAWN } from '../../src/registry/write-upsert.js'
 import type { Ledger, Write } from './ledger.js'
 
-export function rowsOfFind(ledger: Ledger, keys: readonly string[]): VersionRow[] {
-  return keys.flatMap((key) => {
+export function columnsOfFind(ledger: Ledger, keys: readonly string[]): ColumnReader[] {
+  return keys.flatMap((key, index) => {
     const newest = ledger.newest(`i:${key}`)
-    return newest === undefined ? [] : rowOf(key, newest)
+    return newest === undefined ? [] : columns([index + 1, ...columnsOf(newest)])
   })
 }
 
-function rowOf(key: string, { id, version, kind }: Write): VersionRow {
+/** version, state, spelling, template, body, reason, registered_at, recorded_at */
+function columnsOf({ id, version, kind }: Write): readonly Column[] {
   const isRegistered = kind === 'found'
+  const state = isRegistered ? REGISTERED : WITHDRAWN
+  return [version, state, undefined, '', isRegistered ? bodyOf(id) : undefined, isRegistered ? undefined : id, 0, 0]
+}
+
+type Column = number | string | Buffer | undefined
+
+function columns(list: readonly Column[]): ColumnReader {
+  let at = 0
+  const next = () => list[at++]
   return {
-    key,
-    version,
-    state: isRegistered ? REGISTERED : WITHDRAWN,
-    prefix: '',
-    spelling: key,
-    template: '',
-    body: isRegistered ? bodyOf(id) : null,
-    reason: isRegistered ? null : id,
-    registeredAtMs: 0,
-    recordedAtMs: 0,
+    integer: () => next() as number,
+    text: () => next() as string | undefined,
+    octets: () => next() as Buffer | undefined,
+    timeMs: () => next() as number,
   }
 }
 

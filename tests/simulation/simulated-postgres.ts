@@ -3,12 +3,13 @@
  * locks per key, read committed, commits out of the order of ids, snapshots, the change feed with its horizon, crashes,
  * a failover that loses commits, outages, hangs. It answers the node's own statements, known by a phrase of their text.
  */
+import type { ColumnReader } from '../../src/platform/keyed-reads.js'
 import type { Connection, Database } from '../../src/platform/postgres.js'
 import type { FeedRow } from '../../src/resolution/change-knowledge.js'
 import type { Ledger, Write, WriteKind } from './ledger.js'
 import { type Link, link } from './link.js'
 import type { Random } from './random.js'
-import { rowsOfFind } from './rows.js'
+import { columnsOfFind } from './rows.js'
 import type { Settings } from './settings.js'
 import type { VirtualTime } from './virtual-time.js'
 
@@ -154,7 +155,6 @@ export function simulatedPostgres({ time, random, ledger, settings }: PostgresPa
   const statements: readonly (readonly [phrase: string, run: (parameters: readonly unknown[]) => object[]])[] = [
     ['as overflow from feed', ([mark]) => follow(mark as number)],
     ['as floor from newest', lookBack],
-    ['as wanted (key)', ([keys]) => rowsOfFind(ledger, keys as readonly string[])],
   ]
 
   function query<Row extends object>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {
@@ -165,7 +165,7 @@ export function simulatedPostgres({ time, random, ledger, settings }: PostgresPa
 
   return {
     link: wire,
-    db: databaseOf(query, wire),
+    db: databaseOf(query, wire, (keys) => columnsOfFind(ledger, keys)),
     preload(changes) {
       const transaction = begin()
       for (const write of commit(transaction.xid, changes, NOBODY)) write.acknowledgedAtMs = time.nowMs()
@@ -212,10 +212,18 @@ function allNewest(ledger: Ledger): readonly Write[] {
   return ledger.keys('p:').flatMap((key) => ledger.newest(key) ?? [])
 }
 
-function databaseOf(query: Database['query'], wire: Link): Database {
+function databaseOf(
+  query: Database['query'],
+  wire: Link,
+  find: (keys: readonly string[]) => readonly ColumnReader[],
+): Database {
   const unused = () => Promise.reject(new Error('not part of the simulation'))
   return {
     query,
+    keyedReads(text) {
+      if (!text.includes('as wanted (key, place)')) throw new Error(`The simulated Postgres does not know: ${text}`)
+      return { read: (keys) => wire.ask(() => find(keys)), close: () => Promise.resolve() }
+    },
     transaction: unused,
     close: () => Promise.resolve(),
     connect: () =>

@@ -8,6 +8,8 @@ export interface TcpProxy {
   /** Keeps connections open and passes nothing on: what a hung server looks like. */
   hang(): void
   restore(): void
+  /** Puts bytes among what the server sends, on every connection. */
+  inject(bytes: Buffer): void
   close(): Promise<void>
 }
 
@@ -18,6 +20,7 @@ export async function tcpProxy(
 ): Promise<TcpProxy> {
   let state: State = 'open'
   const sockets = new Set<net.Socket>()
+  const clients = new Set<net.Socket>()
 
   const server = net.createServer((client) => {
     if (state === 'cut') {
@@ -25,6 +28,8 @@ export async function tcpProxy(
       return
     }
     const upstream = net.connect(target)
+    clients.add(client)
+    client.on('close', () => clients.delete(client))
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],
@@ -54,6 +59,9 @@ export async function tcpProxy(
     restore() {
       state = 'open'
       for (const socket of sockets) socket.resume()
+    },
+    inject(bytes) {
+      for (const client of clients) client.write(bytes)
     },
     async close() {
       for (const socket of sockets) socket.destroy()
