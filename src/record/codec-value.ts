@@ -84,6 +84,45 @@ export function readValue(reader: WireReader): Value {
   return references === undefined ? value : { ...value, references }
 }
 
+/** Where a value's fields stand among the octets read: for whoever sends them on without having them decoded. */
+export interface ValuePlaces {
+  index: number
+  typeStart: number
+  typeEnd: number
+  textStart: number
+  textEnd: number
+  ttlSeconds: number
+  permissions: number
+  timestampSeconds: number
+}
+
+/**
+ * Finds the fields of the value whose tag has just been read. False for one that is not everyday (octets, references,
+ * fields of later versions) or not sound; the reader stands somewhere within it then.
+ */
+export function findPlaces(reader: WireReader, places: ValuePlaces): boolean {
+  const outerEnd = reader.enter()
+  places.index = 0
+  places.typeStart = places.typeEnd = 0
+  places.textStart = -1
+  places.ttlSeconds = places.permissions = places.timestampSeconds = 0
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === INDEX) places.index = reader.number()
+    else if (tag === TYPE) {
+      places.typeStart = reader.pass()
+      places.typeEnd = reader.position
+    } else if (tag === TEXT) {
+      places.textStart = reader.pass()
+      places.textEnd = reader.position
+    } else if (tag === TTL_SECONDS) places.ttlSeconds = reader.number()
+    else if (tag === PERMISSIONS) places.permissions = reader.number()
+    else if (tag === TIMESTAMP_SECONDS) places.timestampSeconds = reader.number()
+    else return false
+  }
+  reader.leave(outerEnd)
+  return places.textStart >= 0 && isSound(places)
+}
+
 function readReference(reader: WireReader): Reference {
   const outerEnd = reader.enter()
   let handle = ''
@@ -98,9 +137,15 @@ function readReference(reader: WireReader): Reference {
   return { handle, index }
 }
 
+function isSound({ index, ttlSeconds, permissions }: Pick<Value, 'index' | 'ttlSeconds' | 'permissions'>): boolean {
+  return index >= 1 && index <= MAX_UINT32 && ttlSeconds <= MAX_TTL_SECONDS && permissions <= MAX_PERMISSIONS
+}
+
 /** Both ways, so that nothing is written which could not be read again. */
-function requireSound({ index, ttlSeconds, permissions }: Value): void {
+function requireSound(value: Value): void {
+  if (isSound(value)) return
+  const { index, ttlSeconds, permissions } = value
   if (index < 1 || index > MAX_UINT32) throw new RecordCodecError(`a value has index ${index}, not 1 to 2^32 - 1`)
   if (ttlSeconds > MAX_TTL_SECONDS) throw new RecordCodecError(`value ${index} has a TTL of ${ttlSeconds} s`)
-  if (permissions > MAX_PERMISSIONS) throw new RecordCodecError(`value ${index} has permissions ${permissions}`)
+  throw new RecordCodecError(`value ${index} has permissions ${permissions}`)
 }

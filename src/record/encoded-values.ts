@@ -45,13 +45,8 @@ export class EncodedRecord implements IdentifierRecord {
   }
 }
 
-/** A reader of nothing but these values. */
-export function readerOf({ bytes, start, end }: EncodedValues): WireReader {
-  return new WireReader(bytes.subarray(start, end))
-}
-
-function decodeRun(encoded: EncodedValues): Value[] {
-  const reader = readerOf(encoded)
+function decodeRun({ bytes, start, end }: EncodedValues): Value[] {
+  const reader = new WireReader(bytes.subarray(start, end))
   const values: Value[] = []
   while (reader.tag() !== 0) values.push(readValue(reader))
   return values

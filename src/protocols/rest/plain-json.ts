@@ -5,10 +5,12 @@
 import type { Found, Tier } from '../../record/answer.js'
 import type { Face } from '../../record/face.js'
 import { FACE_IDS, faceOf } from '../../record/face.js'
+import type { IdentifierRecord } from '../../record/record.js'
 import { partsOf, visibleValues } from '../../record/select.js'
 import { formatTag } from '../http/conditional.js'
 import { readyStart } from '../http/ready-response.js'
 import { headersOfAnswer } from './answer-headers.js'
+import { plainOctets } from './plain-octets.js'
 import { recordJson } from './record-json.js'
 
 export interface PlainHead {
@@ -22,10 +24,13 @@ export interface PlainHead {
 
 export const PLAIN_JSON: Face = {
   id: FACE_IDS.restJson,
-  encode: ({ record }) => {
-    const shown = partsOf(record, visibleValues(record.values, 'public'))
-    return octetString(JSON.stringify(recordJson(record, shown)))
-  },
+  encode: ({ record }) => plainOctets(record) ?? decodedOctets(record),
+}
+
+/** The long way, for any record. */
+export function decodedOctets(record: IdentifierRecord): string {
+  const shown = partsOf(record, visibleValues(record.values, 'public'))
+  return octetString(JSON.stringify(recordJson(record, shown)))
 }
 
 /** Octets as latin1 characters. */
