@@ -62,7 +62,9 @@ export function openRedis(url: string, options: RedisOptions = {}): RedisClient 
   redis.on('ready', breaker.succeeded)
   const ask: Ask = (command) => guarded(redis, breaker, command)
   return {
-    mget: coalesced((keys) => ask(async () => requireValues(redis, await redis.mgetBuffer(keys), keys.length))),
+    mget: coalesced((keys) =>
+      ask(async () => requireValues(redis, await redis.mgetBuffer(keys as string[]), keys.length)),
+    ),
     run: (script, keys, args) => ask(() => runScript(redis, script, [keys.length, ...keys, ...args])),
     del: async (keys) => {
       for (const chunk of chunksOf(keys)) await ask(() => redis.unlink(chunk))
@@ -171,46 +173,59 @@ function isUnknownScript(error: unknown): boolean {
   return error instanceof ReplyError && messageOf(error).startsWith('NOSCRIPT ')
 }
 
-type Fetch = (keys: string[]) => Promise<readonly (Buffer | null)[]>
+type Fetch = (keys: readonly string[]) => Promise<readonly (Buffer | null)[]>
+
+/** Keys that go as one MGET, each once, and who waits for which of them. */
+interface Batch {
+  readonly keys: string[]
+  readonly places: Map<string, number>
+  readonly waiting: Waiting[]
+}
 
 interface Waiting {
-  readonly keys: readonly string[]
+  readonly places: readonly number[]
   resolve(values: readonly (Buffer | null)[]): void
   reject(error: unknown): void
 }
 
 /** Collects the keys that all callers ask for until the pending input is handled, and asks for each once. */
 function coalesced(fetch: Fetch): RedisClient['mget'] {
-  let waiting: Waiting[] = []
+  let batch: Batch | undefined
   const flush = () => {
-    const batch = waiting
-    waiting = []
-    void answer(batch, fetch)
+    const collected = batch!
+    batch = undefined
+    void answer(collected, fetch)
   }
   return (keys) => {
     if (keys.length === 0) return Promise.resolve([])
-    return new Promise((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(flush)
-      waiting.push({ keys, resolve, reject })
-    })
+    if (batch === undefined) {
+      batch = { keys: [], places: new Map(), waiting: [] }
+      setImmediate(flush)
+    }
+    const { waiting } = batch
+    const places = keys.map((key) => placeOf(batch!, key))
+    return new Promise((resolve, reject) => waiting.push({ places, resolve, reject }))
   }
 }
 
-async function answer(batch: readonly Waiting[], fetch: Fetch): Promise<void> {
-  const keys = [...new Set(batch.flatMap((waiting) => waiting.keys))]
-  const values = new Map<string, Buffer | null>()
-  const ask = async (chunk: string[]) => {
-    const replies = await fetch(chunk)
-    chunk.forEach((key, index) => {
-      values.set(key, replies[index] ?? null)
-    })
-  }
+function placeOf({ keys, places }: Batch, key: string): number {
+  const known = places.get(key)
+  if (known !== undefined) return known
+  places.set(key, keys.length)
+  return keys.push(key) - 1
+}
+
+async function answer({ keys, waiting }: Batch, fetch: Fetch): Promise<void> {
   try {
-    await Promise.all(chunksOf(keys).map(ask))
-    for (const { keys: wanted, resolve } of batch) resolve(wanted.map((key) => values.get(key) ?? null))
+    const values = keys.length <= MAX_KEYS_PER_COMMAND ? await fetch(keys) : await fetchInChunks(keys, fetch)
+    for (const { places, resolve } of waiting) resolve(places.map((place) => values[place] ?? null))
   } catch (error) {
-    for (const { reject } of batch) reject(error)
+    for (const { reject } of waiting) reject(error)
   }
+}
+
+async function fetchInChunks(keys: readonly string[], fetch: Fetch): Promise<(Buffer | null)[]> {
+  return (await Promise.all(chunksOf(keys).map(fetch))).flat()
 }
 
 function chunksOf(keys: readonly string[]): string[][] {

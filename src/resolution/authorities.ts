@@ -7,7 +7,7 @@ import type { Identifier } from '../identifier/identifier.js'
 import { prefixCandidates } from '../identifier/parse.js'
 import { NodeError } from '../platform/errors.js'
 import { type Answer, answerWith } from '../record/answer.js'
-import type { Layer, Resolve } from './resolve.js'
+import type { Layer, Query, Resolve } from './resolve.js'
 
 export interface Route {
   readonly prefix: string
@@ -27,14 +27,25 @@ export interface AuthoritiesOptions {
 
 /** @throws NodeError `prefix-not-served` */
 export function authorities(options: AuthoritiesOptions): Resolve {
-  return async (query) => {
+  return (query) => {
     // Taken before the route is looked at: an answer is no newer than the route that led to it.
     const stamp = options.mark()
-    const route = requireRoute(await options.routes(), query.identifier)
-    const answer = await options.registry(query.identifier, route.prefix)
+    const routes = options.routes()
+    if (!(routes instanceof Promise)) return ask(options, query, { routes, stamp })
+    return routes.then((loaded) => ask(options, query, { routes: loaded, stamp }))
+  }
+}
+
+function ask(
+  { registry }: AuthoritiesOptions,
+  query: Query,
+  { routes, stamp }: { readonly routes: RouteTable; readonly stamp: number },
+): Promise<Answer> {
+  const { prefix } = requireRoute(routes, query.identifier)
+  return registry(query.identifier, prefix).then((answer) => {
     query.trace?.step('registry', answer.kind)
     return answer.stamp <= stamp ? answer : answerWith(answer, { stamp })
-  }
+  })
 }
 
 /** Spares the tiers below it the look-ups that nobody here can answer. @throws NodeError `prefix-not-served` */

@@ -7,7 +7,8 @@
 import { isUnavailable, messageOf } from '../platform/errors.js'
 import { luaScript, type RedisClient } from '../platform/redis.js'
 import type { Answer } from '../record/answer.js'
-import type { Layer, Query } from './resolve.js'
+import { EntryMac } from './entry-mac.js'
+import type { Layer, Query, Resolve } from './resolve.js'
 import { satisfies } from './satisfies.js'
 import { decodeEntry, encodeEntry, PUT_ENTRY_LUA, sharedKey } from './shared-entry.js'
 import { type StalePolicy, staleAnswer } from './stale.js'
@@ -37,26 +38,40 @@ interface Looked {
   readonly rejection?: Rejection
 }
 
+interface Asked {
+  readonly query: Query
+  readonly redisKey: string
+  /** The one known when Redis was asked. */
+  readonly epoch: string
+}
+
+interface Store extends SharedStoreOptions {
+  readonly mac: EntryMac
+}
+
 export function sharedStore(options: SharedStoreOptions): SharedStore {
+  const store: Store = { ...options, mac: new EntryMac(options.macKey) }
   const { redis, knowledge } = options
   return {
-    layer: (next) => async (query) => {
+    layer: (next) => (query) => {
       const { epoch } = knowledge
       if (epoch === undefined || query.authoritative === true || !redis.isUp()) {
         query.trace?.step('redis', redis.isUp() ? 'skipped' : 'down')
         return next(query)
       }
-      const redisKey = sharedKey(epoch, query.identifier.key)
-      const looked = await look(options, query, { redisKey, epoch })
-      if (looked.answer !== undefined && looked.rejection === undefined) return looked.answer
-
-      const answer = await Promise.resolve(next(query)).catch((error: unknown) =>
-        lastGood(options, query, { looked, epoch, error }),
+      const asked = { query, epoch, redisKey: sharedKey(epoch, query.identifier.key) }
+      return redis.mget([asked.redisKey]).then(
+        ([entry]) => {
+          const looked = entry ? judge(store, asked, entry) : NOTHING
+          if (looked.answer !== undefined && looked.rejection === undefined) return looked.answer
+          if (!entry) query.trace?.step('redis', 'miss')
+          return fill(store, next, { asked, looked })
+        },
+        (error: unknown) => {
+          query.trace?.step('redis', `failed: ${messageOf(error)}`)
+          return fill(store, next, { asked, looked: NOTHING })
+        },
       )
-      if (answer.stale === undefined && epoch === knowledge.epoch && answer.key === query.identifier.key) {
-        void put(options, answer, { redisKey, replace: looked.rejection === 'mac' })
-      }
-      return answer
     },
     forget(keys) {
       const { epoch } = knowledge
@@ -66,28 +81,34 @@ export function sharedStore(options: SharedStoreOptions): SharedStore {
   }
 }
 
-async function look(
-  options: SharedStoreOptions,
-  query: Query,
-  { redisKey, epoch }: { readonly redisKey: string; readonly epoch: string },
-): Promise<Looked> {
-  let entry: Buffer | null | undefined
-  try {
-    ;[entry] = await options.redis.mget([redisKey])
-  } catch (error) {
-    query.trace?.step('redis', `failed: ${messageOf(error)}`)
-    return {}
-  }
-  if (!entry) {
-    query.trace?.step('redis', 'miss')
-    return {}
-  }
-  const answer = decodedOrUndefined(options.macKey, redisKey, entry)
+const NOTHING: Looked = {}
+
+function judge(store: Store, { query, redisKey, epoch }: Asked, entry: Buffer): Looked {
+  const answer = decodedOrUndefined(store.mac, redisKey, entry)
   // A stamp means nothing in another epoch than the one it was taken in.
-  const rejection = epoch === options.knowledge.epoch ? rejectionOf(options, query, answer) : 'outdated'
+  const rejection = epoch === store.knowledge.epoch ? rejectionOf(store, query, answer) : 'outdated'
   query.trace?.step('redis', rejection === undefined ? 'hit' : `rejected: ${rejection}`)
-  if (rejection !== undefined) options.onRejected(rejection)
+  if (rejection !== undefined) store.onRejected(rejection)
   return { ...(answer ? { answer } : {}), ...(rejection ? { rejection } : {}) }
+}
+
+/** Asks below, and leaves what comes from there for the next who asks. */
+async function fill(
+  store: Store,
+  next: Resolve,
+  { asked, looked }: { readonly asked: Asked; readonly looked: Looked },
+): Promise<Answer> {
+  const { query, epoch, redisKey } = asked
+  let answer: Answer
+  try {
+    answer = await next(query)
+  } catch (error) {
+    answer = lastGood(store, query, { looked, epoch, error })
+  }
+  if (answer.stale === undefined && epoch === store.knowledge.epoch && answer.key === query.identifier.key) {
+    void put(store, answer, { redisKey, replace: looked.rejection === 'mac' })
+  }
+  return answer
 }
 
 function rejectionOf(
@@ -107,7 +128,7 @@ interface Failed {
   readonly error: unknown
 }
 
-function lastGood(options: SharedStoreOptions, query: Query, { looked, epoch, error }: Failed): Answer {
+function lastGood(options: Store, query: Query, { looked, epoch, error }: Failed): Answer {
   const { answer, rejection } = looked
   const stale =
     answer !== undefined && rejection === 'not-fresh' && isUnavailable(error) && isStillValid(options, answer, epoch)
@@ -124,22 +145,22 @@ function isStillValid({ knowledge }: SharedStoreOptions, answer: Answer, epoch: 
 }
 
 /** A codec newer or older than ours wrote it: as good as nothing. */
-function decodedOrUndefined(macKey: Buffer, redisKey: string, entry: Buffer): Answer | undefined {
+function decodedOrUndefined(mac: EntryMac, redisKey: string, entry: Buffer): Answer | undefined {
   try {
-    return decodeEntry(macKey, redisKey, entry)
+    return decodeEntry(mac, redisKey, entry)
   } catch {
     return undefined
   }
 }
 
 async function put(
-  options: SharedStoreOptions,
+  store: Store,
   answer: Answer,
   { redisKey, replace }: { readonly redisKey: string; readonly replace: boolean },
 ): Promise<void> {
-  const { redis, knowledge, macKey, keepMs } = options
+  const { redis, knowledge, mac, keepMs } = store
   if (!knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)) return
-  const entry = encodeEntry(macKey, redisKey, answer)
+  const entry = encodeEntry(mac, redisKey, answer)
   const args = [entry, answer.version, answer.stamp, keepMs, replace ? '1' : '0']
   await redis.run(putEntry, [redisKey], args).catch(ignoreLostRedis)
 }

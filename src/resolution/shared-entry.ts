@@ -8,10 +8,12 @@
  *   body    = encoded answer             ; record/codec.ts
  *   mac     = 16 octets                  ; HMAC-SHA256 over redis key, NUL, everything before; truncated (RFC 2104 §5)
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { Answer } from '../record/answer.js'
-import { decodeAnswer, encodeAnswer } from '../record/codec.js'
+import { encodeAnswer, lazyAnswer } from '../record/codec.js'
+import type { EntryMac } from './entry-mac.js'
 
+/** Another layout, or another codec, gets another one: entries of a node that is older or newer are as good as none. */
 const MAGIC = 'J1'
 const DIGITS = 16
 const HEAD_OCTETS = MAGIC.length + 2 * DIGITS
@@ -22,19 +24,26 @@ export function sharedKey(epoch: string, key: string): string {
   return `e:${epoch}:${key}`
 }
 
-export function encodeEntry(macKey: Buffer, redisKey: string, answer: Answer): Buffer {
-  const head = MAGIC + digits(answer.version) + digits(answer.stamp)
-  const content = Buffer.concat([Buffer.from(head, 'latin1'), encodeAnswer(answer)])
-  return Buffer.concat([content, macOf(macKey, redisKey, content)])
+export function encodeEntry(mac: EntryMac, redisKey: string, answer: Answer): Buffer {
+  const encoded = encodeAnswer(answer)
+  const entry = Buffer.allocUnsafe(HEAD_OCTETS + encoded.length + MAC_OCTETS)
+  entry.write(MAGIC + digits(answer.version) + digits(answer.stamp), 'latin1')
+  entry.set(encoded, HEAD_OCTETS)
+  const macStart = HEAD_OCTETS + encoded.length
+  entry.set(mac.of(redisKey, entry.subarray(0, macStart)).subarray(0, MAC_OCTETS), macStart)
+  return entry
 }
 
-/** The answer, or undefined when the bytes are not an entry that a node with this key wrote for this Redis key. */
-export function decodeEntry(macKey: Buffer, redisKey: string, entry: Buffer): Answer | undefined {
-  if (entry.length < HEAD_OCTETS + MAC_OCTETS) return undefined
-  const content = entry.subarray(0, entry.length - MAC_OCTETS)
-  if (!timingSafeEqual(macOf(macKey, redisKey, content), entry.subarray(entry.length - MAC_OCTETS))) return undefined
-  const answer = decodeAnswer(content.subarray(HEAD_OCTETS))
-  return { ...answer, tier: 'redis' }
+/**
+ * The answer, or undefined when the bytes are not an entry that a node with this key wrote for this Redis key. It reads
+ * the entry's octets on, which must not change any more.
+ */
+export function decodeEntry(mac: EntryMac, redisKey: string, entry: Buffer): Answer | undefined {
+  const macStart = entry.length - MAC_OCTETS
+  if (macStart < HEAD_OCTETS || entry.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
+  const expected = mac.of(redisKey, entry.subarray(0, macStart)).subarray(0, MAC_OCTETS)
+  if (!timingSafeEqual(expected, entry.subarray(macStart))) return undefined
+  return lazyAnswer(entry.subarray(HEAD_OCTETS, macStart))
 }
 
 /**
@@ -54,8 +63,4 @@ return 1
 
 function digits(number: number): string {
   return String(number).padStart(DIGITS, '0')
-}
-
-function macOf(macKey: Buffer, redisKey: string, content: Buffer): Buffer {
-  return createHmac('sha256', macKey).update(redisKey).update('\0').update(content).digest().subarray(0, MAC_OCTETS)
 }

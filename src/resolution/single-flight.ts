@@ -37,7 +37,8 @@ export function singleFlight(
       }
 
       const started = momentOf(clock)
-      const answer = Promise.resolve(next(query))
+      const answer = next(query)
+      if (!(answer instanceof Promise)) return answer
       const flight = { answer, started }
       flights.set(key, flight)
       const land = () => {

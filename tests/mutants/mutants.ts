@@ -202,14 +202,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an entry of the history before a failover counts in the one after it',
     file: SHARED,
-    text: "epoch === options.knowledge.epoch ? rejectionOf(options, query, answer) : 'outdated'",
-    replacement: 'rejectionOf(options, query, answer)',
+    text: "epoch === store.knowledge.epoch ? rejectionOf(store, query, answer) : 'outdated'",
+    replacement: 'rejectionOf(store, query, answer)',
     tests: [FOUND_TEST],
   },
   {
     name: 'the MAC of an entry is not checked',
     file: 'src/resolution/shared-entry.ts',
-    text: 'if (!timingSafeEqual(macOf(macKey, redisKey, content), entry.subarray(entry.length - MAC_OCTETS))) return undefined',
+    text: 'if (!timingSafeEqual(expected, entry.subarray(macStart))) return undefined',
     replacement: '',
     tests: [SHARED_TEST],
     seeds: 300,

@@ -70,5 +70,5 @@ function setUp(routes: readonly Route[], { markAtRoute = 1, stampOfAnswer = 1 } 
     },
     mark: () => markAtRoute,
   })
-  return { asked, resolve }
+  return { asked, resolve: async (asked: Query) => resolve(asked) }
 }

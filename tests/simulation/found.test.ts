@@ -5,6 +5,7 @@ import type { RedisClient } from '../../src/platform/redis.js'
 import { currentRoutes, lastKnownRoutes } from '../../src/registry/routes.js'
 import { authorities, type RouteTable } from '../../src/resolution/authorities.js'
 import { changeKnowledge, type FeedRow, type Poll } from '../../src/resolution/change-knowledge.js'
+import { EntryMac } from '../../src/resolution/entry-mac.js'
 import { memoryCached } from '../../src/resolution/memory-cached.js'
 import { memoryStore } from '../../src/resolution/memory-store.js'
 import { compose, type Query } from '../../src/resolution/resolve.js'
@@ -19,6 +20,7 @@ const PUMP = '88.100.1/pump-7'
 const KEY = `i:${PUMP}`
 const OTHER = 'i:88.100.1/other'
 const MAC_KEY = Buffer.alloc(32, 1)
+const MAC = new EntryMac(MAC_KEY)
 
 test('of rows that one poll brings, the highest version counts, though the exact map forgets between them', () => {
   const { knowledge, poll } = setUp({ recentKeys: 1 })
@@ -98,7 +100,7 @@ test('what Redis gives for another history than the present one is not used', as
   const answer = resolve(queryFor(PUMP))
   poll([row(8, KEY, 5)], { epoch: 'E2' })
   const entry = { kind: 'absent', key: PUMP, prefix: '88.100.1', version: 5, stamp: 11, tier: 'registry' } as const
-  reply([encodeEntry(MAC_KEY, sharedKey('E1', PUMP), entry)])
+  reply([encodeEntry(MAC, sharedKey('E1', PUMP), entry)])
   expect(await answer).toMatchObject({ tier: 'registry', version: 0 })
 })
 
@@ -107,7 +109,7 @@ test('what Redis gave before an outage is not given as current after a change th
   poll([row(10, KEY, 1)])
   clock.advanceMs(5_000)
   const entry = { kind: 'absent', key: PUMP, prefix: '88.100.1', version: 1, stamp: 11, tier: 'registry' } as const
-  const redis = { mget: async () => [encodeEntry(MAC_KEY, sharedKey('E1', PUMP), entry)] }
+  const redis = { mget: async () => [encodeEntry(MAC, sharedKey('E1', PUMP), entry)] }
   const source = async () => {
     poll([row(10, KEY, 1), row(11, KEY, 2)])
     throw new NodeError('authority-unavailable', 'gone')

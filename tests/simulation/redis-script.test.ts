@@ -1,6 +1,7 @@
 /** The simulated Redis keeps and refuses entries as the real script on a real Redis does. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { luaScript, openRedis, type RedisClient } from '../../src/platform/redis.js'
+import { EntryMac } from '../../src/resolution/entry-mac.js'
 import { encodeEntry, PUT_ENTRY_LUA, sharedKey } from '../../src/resolution/shared-entry.js'
 import { type TestRedis, testRedis } from '../support/redis.js'
 import { hostileRedis } from './hostile-redis.js'
@@ -10,7 +11,7 @@ import { virtualTime } from './virtual-time.js'
 
 const KEY = '88.100.1/pump-7'
 const REDIS_KEY = sharedKey('E1', KEY)
-const MAC_KEY = Buffer.alloc(32, 1)
+const MAC = new EntryMac(Buffer.alloc(32, 1))
 const PUT = luaScript(PUT_ENTRY_LUA)
 const PUTS = 200
 
@@ -33,7 +34,7 @@ test('of entries that come in any order both keep the higher version, of one ver
   const puts = Array.from({ length: PUTS }, () => {
     const [version, stamp] = [random.below(12), random.below(12)]
     const answer = { kind: 'absent', key: KEY, prefix: '88.100.1', version, stamp, tier: 'registry' } as const
-    return [encodeEntry(MAC_KEY, REDIS_KEY, answer), version, stamp, 60_000, random.chance(0.02) ? '1' : '0'] as const
+    return [encodeEntry(MAC, REDIS_KEY, answer), version, stamp, 60_000, random.chance(0.02) ? '1' : '0'] as const
   })
   const inReality: unknown[] = []
   for (const args of puts) inReality.push(await real.run(PUT, [REDIS_KEY], args))
