@@ -3,7 +3,8 @@
  * the same statement on the pool: nothing is checked out, described or turned into objects (codec-postgres.ts).
  *
  * A connection has one statement under way. It is made when it is first needed, and anew after it was lost; a reply that
- * is late ends it, since nothing says when it would come.
+ * is late ends it, since nothing says when it would come. A read whose connection was lost is sent once more: a backend
+ * that was ended, or a table that was changed, is nothing that callers need know of.
  */
 import type { Duplex } from 'node:stream'
 import {
@@ -15,6 +16,7 @@ import {
   ReplyReader,
   type ReportedError,
 } from './codec-postgres.js'
+import type { DatabaseHealth } from './database-health.js'
 import { NodeError } from './errors.js'
 import { explained } from './sql-errors.js'
 
@@ -40,13 +42,27 @@ export interface KeyedReadsOptions {
   readonly isPrepared: boolean
   /** From the sending of a statement to the end of its reply. */
   readonly timeoutMs: number
+  readonly health: DatabaseHealth
   /** @throws NodeError */
   connect(): Promise<RawConnection>
 }
 
 const STATEMENT = 'read'
+/** A prepared statement whose tables were changed, or that a proxy sent to another server. */
+const NO_LONGER_FITS: ReadonlySet<string> = new Set(['0A000', '26000'])
+
+/** The connection was lost, or given up because the reply was late: then this says after how long. */
+class NoReply extends Error {
+  readonly lateMs: number
+
+  constructor(cause: Error, lateMs = 0) {
+    super(cause.message, { cause })
+    this.lateMs = lateMs
+  }
+}
 
 export function keyedReads(options: KeyedReadsOptions): KeyedReads {
+  const { health } = options
   const lanes = Array.from({ length: options.connections }, () => new Lane(options))
   const idle = [...lanes]
   const waiting: ((lane: Lane) => void)[] = []
@@ -60,16 +76,30 @@ export function keyedReads(options: KeyedReadsOptions): KeyedReads {
   async function readOn(lane: Lane, keys: readonly string[]): Promise<readonly ColumnReader[]> {
     try {
       return await lane.read(keys)
-    } finally {
-      release(lane)
+    } catch (error) {
+      if (!(error instanceof NoReply)) throw error
+      if (error.lateMs > 0) throw failureOf(error)
     }
+    return lane.read(keys).catch((error: unknown) => {
+      throw error instanceof NoReply ? failureOf(error) : error
+    })
+  }
+
+  function failureOf({ cause, lateMs }: NoReply): unknown {
+    health.failed(lateMs)
+    return explained(cause, undefined)
   }
 
   return {
     async read(keys) {
+      health.check()
       // The one used last: what little there is to do stays on few connections.
       const lane = idle.pop() ?? (await new Promise<Lane>((resolve) => waiting.push(resolve)))
-      return readOn(lane, keys)
+      try {
+        return await readOn(lane, keys)
+      } finally {
+        release(lane)
+      }
     },
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()))
@@ -128,19 +158,21 @@ class Lane implements ReplyEvents {
     if (done === undefined) return
     this.#underWay = undefined
     clearTimeout(done.timer)
+    this.#options.health.succeeded()
     const { error } = done
     if (error === undefined) {
       done.resolve(done.rows)
-      return
+    } else if (NO_LONGER_FITS.has(error.code)) {
+      this.#lose(errorOf(error))
+      done.reject(new NoReply(errorOf(error)))
+    } else {
+      done.reject(explained(errorOf(error), error.code))
     }
-    // The statement no longer fits: its tables were changed, or a proxy gave us another server.
-    if (error.code === '0A000' || error.code === '26000') this.#lose(errorOf(error))
-    done.reject(explained(errorOf(error), error.code))
   }
 
   async #open(): Promise<RawConnection> {
     const { text, isPrepared } = this.#options
-    const connection = await this.#options.connect()
+    const connection = await this.#connect()
     if (this.#isClosed) {
       await connection.close()
       throw closed()
@@ -165,28 +197,41 @@ class Lane implements ReplyEvents {
     return connection
   }
 
+  async #connect(): Promise<RawConnection> {
+    const startedAtMs = performance.now()
+    try {
+      return await this.#options.connect()
+    } catch (error) {
+      // One that has no connection left to give does answer.
+      if (error instanceof NodeError && error.code === 'authority-unavailable') {
+        this.#options.health.failed(performance.now() - startedAtMs)
+      }
+      throw error
+    }
+  }
+
   #send({ stream }: RawConnection, message: Buffer): Promise<readonly BinaryRow[]> {
     const { timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
-      const late = () => this.#lose(new Error(`no reply in ${timeoutMs} ms`))
+      const late = () => this.#lose(new Error(`no reply in ${timeoutMs} ms`), timeoutMs)
       this.#underWay = { rows: [], timer: setTimeout(late, timeoutMs), resolve, reject }
       stream.write(message)
     })
   }
 
-  #lose(error: Error): void {
+  #lose(error: Error, lateMs = 0): void {
     const lost = this.#connection
     this.#connection = undefined
     lost?.stream.destroy()
-    this.#fail(error)
+    this.#fail(error, lateMs)
   }
 
-  #fail(error: Error): void {
+  #fail(error: Error, lateMs = 0): void {
     const failed = this.#underWay
     this.#underWay = undefined
     if (failed === undefined) return
     clearTimeout(failed.timer)
-    failed.reject(explained(error, undefined))
+    failed.reject(new NoReply(error, lateMs))
   }
 }
 

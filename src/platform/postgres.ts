@@ -10,7 +10,8 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { NodeError } from './errors.js'
+import { type DatabaseHealth, databaseHealth } from './database-health.js'
+import { isUnavailable, NodeError } from './errors.js'
 import { type KeyedReads, keyedReads, type RawConnection } from './keyed-reads.js'
 import { explained } from './sql-errors.js'
 
@@ -70,11 +71,12 @@ pg.types.setTypeParser(INT8_ARRAY, (text: string) =>
 
 const CONNECT_TIMEOUT_MS = 500
 const CLOSE_TIMEOUT_MS = 1_000
+const AWAY = { failures: 3, longMs: 400, probeEveryMs: 250 }
 
 /** @throws NodeError (from every query) `authority-unavailable`, `overloaded`, `storage-full`; other SQL errors as pg's own, with `code` = SQLSTATE. */
 export function openDatabase(options: DatabaseOptions): Database {
   const statementTimeoutMs = options.statementTimeoutMs ?? 600
-  const statements = statementNames(options.preparedStatements ?? true)
+  const nameOf = statementNames(options.preparedStatements ?? true)
   const settings: pg.PoolConfig = {
     connectionString: options.url,
     connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
@@ -90,23 +92,27 @@ export function openDatabase(options: DatabaseOptions): Database {
   const readers: KeyedReads[] = []
   pool.on('connect', (client) => clients.add(client.on('error', ignoreLoss)))
   pool.on('remove', (client) => clients.delete(client))
+  const health = databaseHealth({ ...AWAY, probe: () => askOnce(settings) })
+  const source = { pool, nameOf, health }
 
   return {
-    query: (text, parameters) => runOnPool(pool, statements, { text, parameters }),
-    transaction: (work, { timeoutMs } = {}) => inTransaction(pool, statements, { work, timeoutMs }),
-    connect: () => connect(settings, statements),
+    query: (text, parameters) => runOnPool(source, { text, parameters }),
+    transaction: (work, { timeoutMs } = {}) => inTransaction(source, { work, timeoutMs }),
+    connect: () => connect(settings, nameOf),
     keyedReads: (text, connections) => {
       const reads = keyedReads({
         text,
         connections,
         isPrepared: options.preparedStatements ?? true,
         timeoutMs: statementTimeoutMs + 100,
+        health,
         connect: () => connectRaw(settings),
       })
       readers.push(reads)
       return reads
     },
     close: async () => {
+      health.close()
       const all = [closeWithin(pool.end(), () => [...clients]), ...readers.map((reads) => reads.close())]
       await Promise.all(all)
     },
@@ -139,22 +145,34 @@ function statementNames(prepared: boolean): NameOf {
   }
 }
 
-async function runOnPool<Row extends object>(pool: pg.Pool, nameOf: NameOf, statement: Statement): Promise<Row[]> {
-  const client = await checkOut(pool)
-  const session: Session = { client, nameOf, isBroken: false }
+/** Where sessions come from. */
+interface Source {
+  readonly pool: pg.Pool
+  readonly nameOf: NameOf
+  readonly health: DatabaseHealth
+}
+
+async function runOnPool<Row extends object>(source: Source, statement: Statement): Promise<Row[]> {
+  const session = await checkOut(source)
   try {
     const { rows } = await run<Row>(session, statement)
     return rows
   } finally {
-    client.release(session.isBroken)
+    session.client.release(session.isBroken)
   }
 }
 
-async function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
+async function checkOut({ pool, nameOf, health }: Source): Promise<Session & { readonly client: pg.PoolClient }> {
+  health.check()
+  // Then it waits for another caller's, and the database is not to blame when none comes free.
+  const isFull = pool.totalCount >= pool.options.max && pool.idleCount === 0
+  const startedAtMs = performance.now()
   try {
-    return await pool.connect()
+    return { client: await pool.connect(), nameOf, health, isBroken: false }
   } catch (error) {
-    throw translated(error)
+    const failure = translated(error)
+    if (!isFull && isAway(failure)) health.failed(performance.now() - startedAtMs)
+    throw failure
   }
 }
 
@@ -162,6 +180,8 @@ async function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
 interface Session {
   readonly client: pg.ClientBase
   readonly nameOf: NameOf
+  /** Told how it goes; absent for a connection that is no measure of the others. */
+  readonly health?: DatabaseHealth
   /** Lost, or busy with a statement that nobody waits for any more: not to be used again. */
   isBroken: boolean
 }
@@ -169,15 +189,18 @@ interface Session {
 async function run<Row extends object>(session: Session, statement: Statement): Promise<pg.QueryResult<Row>> {
   const { text, parameters, timeoutMs } = statement
   const name = session.nameOf(text)
+  const startedAtMs = performance.now()
   try {
-    return await session.client.query<Row>({
+    const result = await session.client.query<Row>({
       text,
       values: parameters as unknown[] | undefined,
       ...(name !== undefined && parameters !== undefined ? { name } : {}),
       ...(timeoutMs !== undefined ? { query_timeout: timeoutMs } : {}),
     } as pg.QueryConfig)
+    session.health?.succeeded()
+    return result
   } catch (error) {
-    throw noted(session, error)
+    throw noted(session, error, performance.now() - startedAtMs)
   }
 }
 
@@ -185,19 +208,25 @@ async function run<Row extends object>(session: Session, statement: Statement): 
  * After an error that the server reported the connection is as good as before, unless a prepared statement no longer
  * fits: its tables were changed (0A000), or a proxy gave us another server (26000).
  */
-function noted(session: Session, error: unknown): unknown {
+function noted(session: Session, error: unknown, tookMs = 0): unknown {
   const isHarmless = error instanceof pg.DatabaseError && error.severity === 'ERROR'
   if (!isHarmless || error.code === '0A000' || error.code === '26000') session.isBroken = true
-  return translated(error)
+  const failure = translated(error)
+  if (isHarmless) session.health?.succeeded()
+  else if (isAway(failure)) session.health?.failed(tookMs)
+  return failure
+}
+
+/** Not one that has no capacity left: that answers. */
+function isAway(failure: unknown): boolean {
+  return isUnavailable(failure) && (failure as NodeError).code !== 'overloaded'
 }
 
 async function inTransaction<Result>(
-  pool: pg.Pool,
-  nameOf: NameOf,
+  source: Source,
   task: { work: (tx: Transaction) => Promise<Result>; timeoutMs: number | undefined },
 ): Promise<Result> {
-  const client = await checkOut(pool)
-  const session: Session = { client, nameOf, isBroken: false }
+  const session = await checkOut(source)
   const { timeoutMs } = task
   try {
     await run(session, { text: 'begin' })
@@ -209,7 +238,7 @@ async function inTransaction<Result>(
     if (!session.isBroken) await run(session, { text: 'rollback' }).catch(ignoreLoss)
     throw error
   } finally {
-    client.release(session.isBroken)
+    session.client.release(session.isBroken)
   }
 }
 
@@ -257,6 +286,18 @@ async function copyIn(
     // What went wrong in making the lines is not the database's failure: the copy was called off, the connection is good.
     if (source) throw source.error
     throw noted(session, error)
+  }
+}
+
+/** Whether the database answers, on a connection made for the question. */
+async function askOnce(settings: pg.ClientConfig): Promise<void> {
+  const client = new pg.Client(settings)
+  client.on('error', ignoreLoss)
+  try {
+    await client.connect()
+    await client.query('select 1')
+  } finally {
+    closeWithin(client.end(), () => [client]).catch(ignoreLoss)
   }
 }
 
