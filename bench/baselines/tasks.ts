@@ -12,6 +12,8 @@ export interface Order {
 export interface Measured {
   readonly done: number
   readonly seconds: number
+  /** Of this process, where what was prepared before must not count. */
+  readonly cpuSeconds?: number
 }
 
 /** Takes orders until the parent is gone. `close` then ends what keeps the process alive. */

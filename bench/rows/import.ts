@@ -1,6 +1,6 @@
 /**
- * The row of the bulk import, which is also how the data set gets in: one part of it per round, and as many like rows by
- * plain COPY in turn.
+ * The row of the bulk import, which is also how the data set gets in: one part of it per round, and as many of its rows by
+ * plain COPY in turn. What is sent is made before the time runs, on both sides.
  */
 import { Readable } from 'node:stream'
 import { type Database, openDatabase } from '../../src/platform/postgres.js'
@@ -16,6 +16,8 @@ import { recordAt } from '../workload/dataset.js'
 
 const MAX_PARTS = 3
 const RECORDS_PER_CHUNK = 200
+/** Of a part, so many records are timed, and held in memory for that: about 50 MB, and 120 MB by the baseline. */
+const MAX_TIMED_RECORDS = 100_000
 const LONG_MS = 3_600_000
 
 export async function measureImport(bench: Bench, node: RunningNode, api: Api): Promise<Row> {
@@ -23,20 +25,13 @@ export async function measureImport(bench: Bench, node: RunningNode, api: Api): 
   const parts = Math.min(options.rounds, MAX_PARTS)
   bench.say(`import: ${options.records} records in ${parts} parts`)
   const memoryBefore = node.memory()
-  const importer = importSide(bench, node, { api, parts })
+  const rows = Math.min(Math.floor(options.records / parts), MAX_TIMED_RECORDS)
+  const copies = await Promise.all(['same', 'bare'].map((kind) => startCopy(bench, kind)))
   const db = openDatabase({ url: bench.stage.databaseUrl, maxConnections: 1, statementTimeoutMs: LONG_MS })
   try {
-    const [first] = await takeTurns([importer], { rounds: 1, warmUp: false })
-    const bodyOctets = await meanBodyOctets(db)
-    const copy = await startDatabaseBaseline(
-      'raw-copy',
-      [bench.stage.databaseUrl, bodyOctets],
-      bench.pinned?.serverCore,
-    )
-    const copySide = databaseSide('raw COPY', copy, { durationMs: 0, rows: Math.floor(options.records / parts) })
-    const [firstCopy] = await takeTurns([copySide], { rounds: 1, warmUp: false })
-    const [imported, copied] = await takeTurns([importer, copySide], { rounds: parts - 1, warmUp: false })
-    await copy.stop()
+    const [same, bare] = copies.map((copy, at) => databaseSide(COPY_NAMES[at]!, copy, { durationMs: 0, rows }))
+    const sides = [importSide(bench, node, { api, parts }), same!, bare!]
+    const [imported, ...copied] = await takeTurns(sides, { rounds: parts, warmUp: false })
     await settle(db)
 
     const memoryAfter = node.memory()
@@ -44,12 +39,16 @@ export async function measureImport(bench: Bench, node: RunningNode, api: Api): 
       name: 'import',
       title: 'POST /v1/imports, NDJSON',
       unit: 'records',
-      node: { name: 'node', samples: [...first!.samples, ...imported!.samples] },
-      baselines: [{ name: 'raw COPY', samples: [...firstCopy!.samples, ...copied!.samples] }],
-      notes: memoryBefore && memoryAfter ? [memoryNote(memoryBefore, memoryAfter)] : [],
+      node: imported!,
+      baselines: copied,
+      notes: [
+        'ratio to COPY of the same rows with history and feed; the other baseline is COPY without them',
+        ...(memoryBefore && memoryAfter ? [memoryNote(memoryBefore, memoryAfter)] : []),
+      ],
       facts: {
         records: options.records,
-        bodyOctets,
+        timedRecords: rows * parts,
+        bodyOctets: await meanBodyOctets(db),
         ...(memoryBefore && memoryAfter
           ? {
               rssBytesBefore: memoryBefore.rssBytes,
@@ -60,8 +59,15 @@ export async function measureImport(bench: Bench, node: RunningNode, api: Api): 
       },
     }
   } finally {
+    await Promise.all(copies.map((copy) => copy.stop()))
     await db.close()
   }
+}
+
+const COPY_NAMES = ['raw COPY, same tables', 'raw COPY, bare']
+
+function startCopy({ stage, options, pinned }: Bench, kind: string) {
+  return startDatabaseBaseline('raw-copy', [stage.databaseUrl, kind, options.seed], pinned?.serverCore)
 }
 
 /** The data set alone, where the row was not asked for. */
@@ -82,20 +88,23 @@ function importSide(bench: Bench, node: RunningNode, of: { readonly api: Api; re
       const from = Math.floor((records * part) / of.parts)
       const to = Math.floor((records * (part + 1)) / of.parts)
       part += 1
+      const timed = Math.min(to - from, MAX_TIMED_RECORDS)
+      if (timed < to - from) await importRecords(of.api, ndjson(seed, from, to - timed), to - timed - from)
+      const content = [...ndjson(seed, to - timed, to)]
       const cpuBefore = cpuSecondsOf(node.pid)
       const startedAt = performance.now()
-      const { id } = await openImport(of.api)
-      const job = await uploadImport(of.api, id, Readable.from(ndjson(seed, from, to), { objectMode: false }))
+      await importRecords(of.api, content, timed)
       const seconds = (performance.now() - startedAt) / 1000
-      if (job.state !== 'finished' || job.rows.created !== to - from) {
-        throw new Error(`The import did not create ${to - from} records: ${JSON.stringify(job)}`)
-      }
-      return {
-        perSecond: (to - from) / seconds,
-        cpuMicroseconds: perUnit(cpuBefore, cpuSecondsOf(node.pid), to - from),
-      }
+      return { perSecond: timed / seconds, cpuMicroseconds: perUnit(cpuBefore, cpuSecondsOf(node.pid), timed) }
     },
   }
+}
+
+async function importRecords(api: Api, content: Iterable<Buffer>, records: number): Promise<void> {
+  const { id } = await openImport(api)
+  const job = await uploadImport(api, id, Readable.from(content, { objectMode: false }))
+  if (job.state === 'finished' && job.rows.created === records) return
+  throw new Error(`The import did not create ${records} records: ${JSON.stringify(job)}`)
 }
 
 export function* ndjson(seed: number, from: number, to: number): Iterable<Buffer> {
@@ -116,8 +125,10 @@ export function databaseSide(
     name,
     measure: async () => {
       const cpuBefore = cpuSecondsOf(baseline.pid)
-      const { done, seconds } = await baseline.measure(order)
-      return { perSecond: done / seconds, cpuMicroseconds: perUnit(cpuBefore, cpuSecondsOf(baseline.pid), done) }
+      const { done, seconds, cpuSeconds } = await baseline.measure(order)
+      const used =
+        cpuSeconds === undefined ? perUnit(cpuBefore, cpuSecondsOf(baseline.pid), done) : (cpuSeconds * 1e6) / done
+      return { perSecond: done / seconds, cpuMicroseconds: used }
     },
   }
 }

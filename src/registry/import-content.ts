@@ -31,7 +31,7 @@ export interface ContentOptions {
   readonly chunkRows?: number
 }
 
-const CHUNK_ROWS = 4_000
+export const CHUNK_ROWS = 4_000
 const CHUNK_BYTES = 4_194_304
 /** A slow sender's rows wait no longer than this for the chunk to fill. */
 const CHUNK_AGE_MS = 2_000
