@@ -13,6 +13,7 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { type DatabaseHealth, databaseHealth } from './database-health.js'
 import { isUnavailable, NodeError } from './errors.js'
 import { type KeyedReads, keyedReads, type RawConnection } from './keyed-reads.js'
+import { parseTextArray } from './sql-arrays.js'
 import { explained } from './sql-errors.js'
 
 export interface Queryable {
@@ -68,6 +69,10 @@ const INT8_ARRAY = 1016 as Parameters<typeof pg.types.setTypeParser>[0]
 pg.types.setTypeParser(INT8_ARRAY, (text: string) =>
   text === '{}' ? [] : text.slice(1, -1).split(',').map(numberOrNull),
 )
+
+const TEXT_ARRAY = 1009 as Parameters<typeof pg.types.setTypeParser>[0]
+const parseAnyTextArray = pg.types.getTypeParser(TEXT_ARRAY) as (text: string) => (string | null)[]
+pg.types.setTypeParser(TEXT_ARRAY, (text: string) => parseTextArray(text, parseAnyTextArray))
 
 const CONNECT_TIMEOUT_MS = 500
 const CLOSE_TIMEOUT_MS = 1_000
@@ -229,8 +234,8 @@ async function inTransaction<Result>(
   const session = await checkOut(source)
   const { timeoutMs } = task
   try {
-    await run(session, { text: 'begin' })
-    if (timeoutMs !== undefined) await run(session, { text: `set local statement_timeout = ${Math.floor(timeoutMs)}` })
+    const bound = timeoutMs === undefined ? '' : `; set local statement_timeout = ${Math.floor(timeoutMs)}`
+    await run(session, { text: `begin${bound}` })
     const result = await task.work(transactionOn(session, timeoutMs))
     await commit(session, timeoutMs)
     return result

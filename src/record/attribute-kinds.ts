@@ -10,6 +10,11 @@ export function attributeFault({ kind, maxOctets }: Attribute, text: string): Te
   return unstorable(text) ?? misleading(text) ?? KINDS[kind](text) ?? tooLong(text, maxOctets)
 }
 
+/** Of a text that `attributeFault` would find neither blank nor unstorable nor misleading; its length is not looked at. */
+export function kindFault(kind: AttributeKind, text: string): TextFault | undefined {
+  return KINDS[kind](text)
+}
+
 const KINDS: Readonly<Record<AttributeKind, (text: string) => TextFault | undefined>> = {
   text: () => undefined,
   gtin: gtinFault,

@@ -2,7 +2,7 @@
 import type { Reference, Value } from './record.js'
 import { lengthTag, RecordCodecError, varintTag } from './wire.js'
 import type { WireReader } from './wire-reader.js'
-import type { WireWriter } from './wire-writer.js'
+import { WireWriter } from './wire-writer.js'
 
 const INDEX = varintTag(1)
 const TYPE = lengthTag(2)
@@ -19,6 +19,9 @@ const REFERENCE_INDEX = varintTag(2)
 const MAX_UINT32 = 0xffff_ffff
 const MAX_TTL_SECONDS = 0x7fff_ffff
 const MAX_PERMISSIONS = 0b1111
+
+// Encoding never awaits, so one writer serves every call.
+const writer = new WireWriter()
 
 /** Writes `value` as the field `tag` of the message under way. */
 export function writeValue(writer: WireWriter, tag: number, value: Value): void {
@@ -52,6 +55,34 @@ function writeReferences(writer: WireWriter, references: readonly Reference[]): 
     writer.number(REFERENCE_INDEX, index)
     writer.close(start)
   }
+}
+
+/**
+ * The fields of a text value before its data, up to the data's own tag. With these, `encodeValueTail` and the length of
+ * the data, values that are alike in all but their data are put together from ready octets.
+ */
+export function encodeValueHead(index: number, type: string): Buffer {
+  writer.begin()
+  writer.presentNumber(INDEX, index)
+  writer.text(TYPE, type)
+  return Buffer.concat([writer.finish(), Uint8Array.of(TEXT)])
+}
+
+export interface ValueTail {
+  /** The fields after the data. */
+  readonly octets: Buffer
+  /** How many of them come before the time it last changed. */
+  readonly timelessOctets: number
+}
+
+export function encodeValueTail(value: Pick<Value, 'ttlSeconds' | 'permissions' | 'timestampSeconds'>): ValueTail {
+  writer.begin()
+  writer.number(TTL_SECONDS, value.ttlSeconds)
+  writer.number(PERMISSIONS, value.permissions)
+  const timeless = writer.finish()
+  writer.begin()
+  writer.number(TIMESTAMP_SECONDS, value.timestampSeconds)
+  return { octets: Buffer.concat([timeless, writer.finish()]), timelessOctets: timeless.length }
 }
 
 /** Reads the value whose tag has just been read. */

@@ -3,7 +3,9 @@
  *
  * Keys carry their space: `i:` an identifier's canonical key, `p:` a prefix, `k:` an API key's id.
  */
+
 import type { Transaction } from '../platform/postgres.js'
+import { bigintArray, textArray } from '../platform/sql-arrays.js'
 import type { CommittedChange } from '../resolution/change-knowledge.js'
 import type { Registry } from './registry.js'
 
@@ -40,12 +42,21 @@ export async function appendChange(
   tx: Transaction,
   changes: readonly ChangedKey[],
 ): Promise<CommittedChange | undefined> {
-  if (changes.length === 0) return undefined
-  const keys = changes.map(({ key }) => key)
-  const versions = changes.map(({ version }) => version)
+  return appendChanges(tx, { keys: changes.map(({ key }) => key), versions: changes.map(({ version }) => version) })
+}
+
+/** Versions in the order of the keys. */
+export type Changes = Omit<CommittedChange, 'xid'>
+
+/** At most once per transaction. */
+export async function appendChanges(
+  tx: Transaction,
+  { keys, versions }: Changes,
+): Promise<CommittedChange | undefined> {
+  if (keys.length === 0) return undefined
   const [row] = await tx.query<{ xid: number }>('insert into change (keys, versions) values ($1, $2) returning xid', [
-    keys,
-    versions,
+    textArray(keys),
+    bigintArray(versions),
   ])
   return { keys, versions, xid: row!.xid }
 }

@@ -3,7 +3,7 @@
  *
  *   takeLease       nobody else uploads to this job, and the content begins where the job stands
  *   contentReader   bytes to records to rows, cut into chunks; nothing is spooled
- *   commitChunk     each chunk is one transaction that moves the job's cursor too. While it runs the next chunk is read;
+ *   chunkCommitter  each chunk is one transaction that moves the job's cursor too. While it runs the next chunk is read;
  *                   then reading waits, which makes the sender wait
  *   finishImport    at the end of the file
  *
@@ -13,7 +13,7 @@
 import { randomUUID } from 'node:crypto'
 import { type ErrorCode, NodeError } from '../platform/errors.js'
 import type { Principal } from '../security/principal.js'
-import { type Chunk, commitChunk } from './import-chunk.js'
+import { type Chunk, chunkCommitter } from './import-chunk.js'
 import { type ContentReader, contentReader } from './import-content.js'
 import { MAX_STORED_ERRORS } from './import-errors.js'
 import type { ImportJob } from './import-jobs.js'
@@ -116,10 +116,11 @@ async function takeIn({ registry, principal, upload, options }: Reception, task:
   const { job, lease } = task
   const nowSeconds = () => Math.floor(registry.clock.nowMs() / 1000)
   const reader = contentReader(job, { ...options, nowSeconds })
+  const commitChunk = chunkCommitter({ registry, principal, lease })
   let committed = Promise.resolve(job)
   const commit = async (chunk: Chunk) => {
     refuseTooManyErrors(await committed)
-    committed = commitChunk(registry, principal, { lease, chunk })
+    committed = commitChunk(chunk)
     // Its failure is met where it is awaited.
     committed.catch(() => undefined)
   }

@@ -7,14 +7,14 @@ import { isUnavailable, NodeError } from '../platform/errors.js'
 import { sqlStateOf, type Transaction } from '../platform/postgres.js'
 import type { CommittedChange } from '../resolution/change-knowledge.js'
 import type { Principal } from '../security/principal.js'
-import { appendChange } from './append-change.js'
-import { storeErrors } from './import-errors.js'
+import { appendChanges } from './append-change.js'
+import { type FailedRow, storeErrors } from './import-errors.js'
 import type { ImportJob } from './import-jobs.js'
 import { type Lease, leaseLost, lockForChunk, moveCursor } from './import-lease.js'
-import { countsOf } from './import-outcomes.js'
+import { countsOf, type Outcome } from './import-outcomes.js'
 import type { ImportRow } from './import-rows.js'
 import { tryRows } from './import-trial.js'
-import { writeRows } from './import-write.js'
+import { type WriteManner, writeRows } from './import-write.js'
 import type { Registry } from './registry.js'
 import { requireStanding } from './standing.js'
 
@@ -27,10 +27,8 @@ export interface Chunk {
   readonly header?: readonly string[]
 }
 
-export interface ChunkTask {
-  readonly lease: Lease
-  readonly chunk: Chunk
-}
+/** Commits one chunk after another. */
+export type CommitChunk = (chunk: Chunk) => Promise<ImportJob>
 
 const CHUNK_TIMEOUT_MS = 30_000
 const UNIQUE_VIOLATION = '23505'
@@ -39,28 +37,58 @@ const MAX_RACES = 6
 /** How long a database that has gone away is waited for before the upload is given up; it can be resumed any time. */
 const OUTAGE_PAUSES_MS = [100, 200, 400, 800, 1_600, 3_200, 5_000]
 
+interface Upload {
+  readonly registry: Registry
+  readonly principal: Principal
+  readonly lease: Lease
+}
+
+/** @throws NodeError (from what it gives) as `commitChunk` */
+export function chunkCommitter(upload: Upload): CommitChunk {
+  let manner: WriteManner = 'look'
+  let wasWrong = false
+  return async (chunk) => {
+    const written = await commitChunk(upload, chunk, manner)
+    // One guess that was wrong is enough: of a file with old identifiers among the new, most would be.
+    wasWrong ||= written.guessedWrong
+    manner = written.allNew && !wasWrong ? 'expect-new' : 'look'
+    return written.job
+  }
+}
+
+interface Committed {
+  readonly job: ImportJob
+  readonly allNew: boolean
+  readonly guessedWrong: boolean
+}
+
 /**
  * Tries until it is known what became of the chunk. Other writers may be at the same keys, and the database may be
  * restarted: the job's cursor tells whether a try whose answer was lost had been committed.
  * @throws NodeError `import-conflict` (lease lost), `not-authenticated`, `not-permitted`, `authority-unavailable`, `storage-full`
  */
-export async function commitChunk(registry: Registry, principal: Principal, task: ChunkTask): Promise<ImportJob> {
+async function commitChunk(upload: Upload, chunk: Chunk, firstManner: WriteManner): Promise<Committed> {
+  const { registry, principal, lease } = upload
+  let manner = firstManner
+  let guessedWrong = false
   let races = 0
   let outages = 0
-  let withoutCopy = false
   for (;;) {
     try {
-      const written = await registry.db.transaction((tx) => writeChunk(tx, principal, { ...task, withoutCopy }), {
+      const written = await registry.db.transaction((tx) => writeChunk(tx, principal, { lease, chunk, manner }), {
         timeoutMs: CHUNK_TIMEOUT_MS,
       })
       if (written.change !== undefined) registry.committed(written.change)
-      return written.job
+      return { ...written, guessedWrong }
     } catch (error) {
       const state = sqlStateOf(error) ?? ''
-      if (LOST_RACES.includes(state) && races < MAX_RACES) {
+      if (state === UNIQUE_VIOLATION && manner === 'expect-new') {
+        guessedWrong = true
+        manner = 'look'
+      } else if (LOST_RACES.includes(state) && races < MAX_RACES) {
         races += 1
         // COPY cannot step around a key that a rival has just registered; the other statement can.
-        withoutCopy ||= state === UNIQUE_VIOLATION && races > 1
+        if (state === UNIQUE_VIOLATION && races > 1) manner = 'no-copy'
       } else if (isUnavailable(error) && outages < OUTAGE_PAUSES_MS.length) {
         await setTimeout(OUTAGE_PAUSES_MS[outages])
         outages += 1
@@ -72,30 +100,37 @@ export async function commitChunk(registry: Registry, principal: Principal, task
 interface Written {
   readonly job: ImportJob
   readonly change: CommittedChange | undefined
+  readonly allNew: boolean
 }
 
-async function writeChunk(
-  tx: Transaction,
-  principal: Principal,
-  task: ChunkTask & { readonly withoutCopy: boolean },
-): Promise<Written> {
-  const { chunk, lease, withoutCopy } = task
+interface ChunkTask {
+  readonly lease: Lease
+  readonly chunk: Chunk
+  readonly manner: WriteManner
+}
+
+async function writeChunk(tx: Transaction, principal: Principal, task: ChunkTask): Promise<Written> {
+  const { chunk, lease, manner } = task
   const { job: before, at } = await lockForChunk(tx, lease)
   // An earlier try was committed, and only its answer was lost.
-  if (before.offsetBytes === chunk.endOffset) return { job: before, change: undefined }
+  if (before.offsetBytes === chunk.endOffset) return { job: before, change: undefined, allNew: false }
   if (before.offsetBytes !== chunk.startOffset) throw leaseLost(lease)
   await requireStanding(tx, principal)
 
   const { rows } = chunk
   const carryOut = before.options.dryRun ? tryRows : writeRows
-  const results = await carryOut(tx, principal, { job: before, rows, at, withoutCopy })
-  const change = await appendChange(tx, results.changes)
-  const failed = results.outcomes.flatMap((outcome, place) =>
-    outcome.kind === 'failed' ? [{ row: rows[place]!, faults: outcome.faults }] : [],
-  )
-  const errorsStored = await storeErrors(tx, before, failed)
+  const results = await carryOut(tx, principal, { job: before, rows, at, manner })
+  const change = await appendChanges(tx, results.changes)
+  const errorsStored = await storeErrors(tx, before, failedRows(rows, results.outcomes))
   const counts = countsOf(results.outcomes)
-  return { job: await moveCursor(tx, lease, { ...chunk, counts, errorsStored }), change }
+  return { job: await moveCursor(tx, lease, { ...chunk, counts, errorsStored }), change, allNew: results.allNew }
+}
+
+function failedRows(rows: readonly ImportRow[], outcomes: readonly Outcome[]): readonly FailedRow[] {
+  const failed: FailedRow[] = []
+  for (const [place, outcome] of outcomes.entries())
+    if (outcome.kind === 'failed') failed.push({ row: rows[place]!, faults: outcome.faults })
+  return failed
 }
 
 function contended(cause: unknown): NodeError {

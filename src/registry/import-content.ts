@@ -60,7 +60,7 @@ export function contentReader(job: ImportJob, options: ContentOptions): ContentR
       header = headerOf(record, delimiterOf(job.options))
       reader = tableReader(job.options, header)
     } else {
-      rows.push(reader(record, { row: nextRow, nowSeconds: nowSeconds() }))
+      rows.push(reader(record, { row: nextRow, line: record.line, nowSeconds: nowSeconds() }))
       nextRow += 1
     }
     endOffset = record.endOffset

@@ -10,13 +10,15 @@
 import type { GoodRow } from './import-rows.js'
 
 export const COPY_IDENTIFIERS = `copy identifier
-  (key, version, state, prefix, spelling, template, body, digest, registered_at, recorded_at, recorded_by)
+  (version, state, registered_at, recorded_at, recorded_by, key, prefix, spelling, template, body, digest)
   from stdin (format binary)`
 
 const FIELDS = 11
 const HEADER = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex')
+const NULL_FIELD = Buffer.from('ffffffff', 'hex')
 const TRAILER = Buffer.from('ffff', 'hex')
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1)
+const FIRST_VERSION = 1n
 const REGISTERED = 1
 const PIECE_BYTES = 65_536
 
@@ -26,45 +28,72 @@ export interface CopyRow {
   readonly prefix: string
 }
 
-/** First versions, all recorded at `recordedAt` by `apiKeyId`. Pieces of about 64 KiB. */
-export function* copyPieces(
-  rows: Iterable<CopyRow>,
-  about: { readonly recordedAt: Date; readonly apiKeyId: string },
-): Generator<Buffer> {
-  const micros = BigInt(about.recordedAt.getTime() - POSTGRES_EPOCH_MS) * 1000n
-  const apiKeyId = Buffer.from(about.apiKeyId)
+export interface CopyAuthor {
+  readonly recordedAt: Date
+  readonly apiKeyId: string
+}
+
+/** First versions, all recorded at the same moment by the same key. Pieces of about 64 KiB. */
+export function* copyPieces(rows: Iterable<CopyRow>, author: CopyAuthor): Generator<Buffer> {
+  const common = commonFields(author)
+  const fieldOf = readyFields()
   let piece = Buffer.allocUnsafe(PIECE_BYTES)
   let end = HEADER.copy(piece)
   for (const { row, prefix } of rows) {
-    const { identifier, template } = row.registration
-    const spelling = identifier.spelling === identifier.key ? undefined : identifier.spelling
+    const { body, digest, registration } = row
+    const { identifier, template } = registration
+    const { key, spelling } = identifier
     // Upper bound: a UTF-16 code unit takes at most three octets.
-    const needed =
-      (identifier.key.length + prefix.length + (spelling?.length ?? 0) + template.length) * 3 +
-      row.body.length +
-      row.digest.length +
-      apiKeyId.length +
-      128
+    const texts = key.length + prefix.length + spelling.length + template.length
+    const needed = texts * 3 + body.length + digest.length + common.length + 64
     if (end + needed > piece.length) {
       yield piece.subarray(0, end)
       piece = Buffer.allocUnsafe(Math.max(PIECE_BYTES, needed))
       end = 0
     }
-    end = piece.writeInt16BE(FIELDS, end)
-    end = writeText(piece, end, identifier.key)
-    end = piece.writeBigInt64BE(1n, piece.writeInt32BE(8, end))
-    end = piece.writeInt16BE(REGISTERED, piece.writeInt32BE(2, end))
-    end = writeText(piece, end, prefix)
-    end = spelling === undefined ? piece.writeInt32BE(-1, end) : writeText(piece, end, spelling)
-    end = writeText(piece, end, template)
-    end = writeOctets(piece, end, row.body)
-    end = writeOctets(piece, end, row.digest)
-    end = piece.writeBigInt64BE(micros, piece.writeInt32BE(8, end))
-    end = piece.writeBigInt64BE(micros, piece.writeInt32BE(8, end))
-    end = writeOctets(piece, end, apiKeyId)
+    piece.set(common, end)
+    end = writeText(piece, end + common.length, key)
+    end = put(piece, end, fieldOf(prefix))
+    end = spelling === key ? put(piece, end, NULL_FIELD) : writeText(piece, end, spelling)
+    end = put(piece, end, fieldOf(template))
+    end = writeOctets(piece, end, body)
+    end = writeOctets(piece, end, digest)
   }
   yield piece.subarray(0, end)
   yield TRAILER
+}
+
+/** What every row begins with. */
+function commonFields({ recordedAt, apiKeyId }: CopyAuthor): Buffer {
+  const author = Buffer.from(apiKeyId)
+  const fields = Buffer.alloc(2 + 12 + 6 + 12 + 12 + 4 + author.length)
+  let end = fields.writeInt16BE(FIELDS)
+  end = fields.writeBigInt64BE(FIRST_VERSION, fields.writeInt32BE(8, end))
+  end = fields.writeInt16BE(REGISTERED, fields.writeInt32BE(2, end))
+  const micros = BigInt(recordedAt.getTime() - POSTGRES_EPOCH_MS) * 1000n
+  end = fields.writeBigInt64BE(micros, fields.writeInt32BE(8, end))
+  end = fields.writeBigInt64BE(micros, fields.writeInt32BE(8, end))
+  writeOctets(fields, end, author)
+  return fields
+}
+
+/** Fields of texts that many rows share. */
+function readyFields(): (text: string) => Buffer {
+  const fields = new Map<string, Buffer>()
+  return (text) => {
+    const known = fields.get(text)
+    if (known !== undefined) return known
+    const octets = Buffer.from(text)
+    const field = Buffer.alloc(4 + octets.length)
+    writeOctets(field, 0, octets)
+    fields.set(text, field)
+    return field
+  }
+}
+
+function put(piece: Buffer, at: number, field: Buffer): number {
+  piece.set(field, at)
+  return at + field.length
 }
 
 function writeText(piece: Buffer, at: number, text: string): number {

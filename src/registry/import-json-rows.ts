@@ -5,6 +5,7 @@
 import { messageOf, NodeError } from '../platform/errors.js'
 import { readDraft } from '../record/draft.js'
 import type { ImportOptions } from './import-options.js'
+import { plainJsonRows } from './import-plain-json.js'
 import {
   badRow,
   type ImportRow,
@@ -20,9 +21,13 @@ import type { Precondition } from './registration.js'
 export type ParseJson = (text: string) => unknown
 
 export function jsonRowReader(options: ImportOptions, parseJson: ParseJson): RowReader {
-  return (record, { row, nowSeconds }) => {
-    const base = { row, line: record.line, identifier: '' }
+  const readPlain = plainJsonRows(options)
+  return (record, place) => {
+    const { row, line, nowSeconds } = place
+    const base = { row, line, identifier: '' }
     if (record.fault !== undefined) return badRow(base, record.fault)
+    const plain = readPlain(record.octets, place)
+    if (plain !== undefined) return plain
     let parsed: unknown
     try {
       parsed = parseJson(record.text)

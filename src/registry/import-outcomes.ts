@@ -1,7 +1,9 @@
 /** What became of the rows of a chunk, and what is known of the identifiers they name. */
+
 import type { Fault, NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
-import type { ChangedKey } from './append-change.js'
+import { textArray } from '../platform/sql-arrays.js'
+import type { Changes } from './append-change.js'
 import type { ImportCounts, ImportJob } from './import-jobs.js'
 import type { ImportMode } from './import-options.js'
 import { type GoodRow, type ImportRow, registrationOf } from './import-rows.js'
@@ -15,7 +17,9 @@ export type Outcome =
 export interface ChunkResults {
   /** In the order of the chunk's rows. */
   readonly outcomes: readonly Outcome[]
-  readonly changes: readonly ChangedKey[]
+  readonly changes: Changes
+  /** Whether no identifier of the chunk was there before. */
+  readonly allNew: boolean
 }
 
 export const CREATED: Outcome = { kind: 'created' }
@@ -53,7 +57,7 @@ export async function findVersions(
        select i.version, i.state, i.digest, i.recorded_by = $2 and i.recorded_at >= $3 as since
        from identifier i where i.key = wanted.key limit 1
      ) seen`,
-    [keysOf(rows), apiKeyId, job.createdAt],
+    [textArray(keysOf(rows)), apiKeyId, job.createdAt],
   )
   return new Map(
     found.map(({ key, since, ...version }) => [

@@ -35,7 +35,7 @@ export async function judgePrefixes(
   const [enterpriseId, prefixes] =
     known.kind === 'administrator' ? [null, null] : [known.enterpriseId, known.prefixes ?? null]
   // Sorted: the order in which a suspended enterprise's prefixes are locked.
-  const wanted = [...new Set(rows.map(candidatesOf))].sort()
+  const wanted = distinctCandidates(rows).sort()
   const judged = await tx.query<JudgedCandidates>(JUDGE, [wanted, enterpriseId, prefixes])
   const byCandidates = new Map(judged.map((one) => [one.candidates, one]))
   return (row) => {
@@ -44,6 +44,18 @@ export async function judgePrefixes(
     const error = verdictError(registrationOf(row), found?.verdict ?? null, found?.prefix ?? null)
     return { ok: false, outcome: failed(error!) }
   }
+}
+
+function distinctCandidates(rows: readonly GoodRow[]): string[] {
+  const distinct = new Set<string>()
+  let last = ''
+  for (const row of rows) {
+    const candidates = candidatesOf(row)
+    // Neighbours mostly share it, and comparing costs less than hashing.
+    if (candidates !== last) distinct.add(candidates)
+    last = candidates
+  }
+  return [...distinct]
 }
 
 function candidatesOf({ registration: { identifier } }: GoodRow): string {

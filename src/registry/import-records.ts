@@ -18,7 +18,9 @@ import { type ImportFormat, type QuoteMachine, quoteMachine } from './import-quo
 export const MAX_RECORD_BYTES = 1_048_576
 
 export interface SourceRecord {
-  /** Without the line end. Empty when there is a fault. */
+  /** Without the line end; UTF-8. Empty when there is a fault. */
+  readonly octets: Buffer
+  /** The same as text. */
   readonly text: string
   /** Whether some field is quoted; without one, delimiters alone separate the fields. */
   readonly quoted: boolean
@@ -57,8 +59,34 @@ export interface SplitterStart {
 
 const LF = 10
 const CR = 13
+const QUOTE = 34
 const NOTHING = Buffer.alloc(0)
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
+type Found = Omit<SourceRecord, 'octets' | 'text'>
+
+/** Decodes its text only for who asks for it: most rows are read from their octets. */
+class LazyRecord implements SourceRecord {
+  readonly octets: Buffer
+  readonly quoted: boolean
+  readonly line: number
+  readonly endOffset: number
+  readonly endLine: number
+  declare readonly fault?: string
+
+  constructor(octets: Buffer, { quoted, line, endOffset, endLine, fault }: Found) {
+    this.octets = octets
+    this.quoted = quoted
+    this.line = line
+    this.endOffset = endOffset
+    this.endLine = endLine
+    if (fault !== undefined) this.fault = fault
+  }
+
+  get text(): string {
+    return this.octets.toString('utf8')
+  }
+}
 
 /** The record that has begun. */
 interface Begun {
@@ -88,8 +116,8 @@ export function recordSplitter(start: SplitterStart): RecordSplitter {
     begun.dropped = 0
     begun.line = lines + 1
     quotes.reset()
-    if (fault !== undefined) return { ...found, text: '', fault }
-    return content.length === 0 ? undefined : { ...found, text: content.toString('utf8') }
+    if (fault !== undefined) return new LazyRecord(NOTHING, { ...found, fault })
+    return content.length === 0 ? undefined : new LazyRecord(content, found)
   }
 
   /** Octets with the byte order mark left out; `undefined` while too few have come to tell. */
@@ -123,7 +151,22 @@ export function recordSplitter(start: SplitterStart): RecordSplitter {
     }
     const records: SourceRecord[] = []
     let from = 0
+    const plain = plainLines(octets, start.format)
+    let atStart = begun.octets.length === 0 && begun.dropped === 0
     for (; position < octets.length; position++) {
+      // What is not plain, or has begun before this piece, goes octet by octet.
+      const lineEnd = atStart ? plain.endFrom(from) : -1
+      atStart = false
+      if (lineEnd >= 0) {
+        lines += 1
+        offset += lineEnd + 1 - from
+        const record = finish(octets.subarray(from, lineEnd))
+        if (record !== undefined) records.push(record)
+        from = lineEnd + 1
+        position = lineEnd
+        atStart = true
+        continue
+      }
       const octet = octets[position]!
       const ends = quotes.step(octet, lines)
       if (octet === LF) lines += 1
@@ -132,6 +175,7 @@ export function recordSplitter(start: SplitterStart): RecordSplitter {
       const record = finish(octets.subarray(from, position))
       if (record !== undefined) records.push(record)
       from = position + 1
+      atStart = true
     }
     keep(octets.subarray(from))
     return records
@@ -149,6 +193,30 @@ export function recordSplitter(start: SplitterStart): RecordSplitter {
   }
 
   return { push, end }
+}
+
+/** Finds lines that are records as they are: without a quote, and without a carriage return but at their end. */
+function plainLines(octets: Buffer, format: ImportFormat): { endFrom(from: number): number } {
+  const isNdjson = format === 'ndjson'
+  let quote = -1
+  let carriageReturn = -1
+  return {
+    /** Of the line that begins at `from`; -1 when it is not plain, or not all here. */
+    endFrom(from) {
+      const end = octets.indexOf(LF, from)
+      if (end < 0 || isNdjson) return end
+      if (quote < from) quote = nextOf(octets, QUOTE, from)
+      if (quote < end) return -1
+      if (carriageReturn < from) carriageReturn = nextOf(octets, CR, from)
+      return carriageReturn < end - 1 ? -1 : end
+    },
+  }
+}
+
+/** Past the end when there is none. */
+function nextOf(octets: Buffer, octet: number, from: number): number {
+  const found = octets.indexOf(octet, from)
+  return found < 0 ? octets.length : found
 }
 
 function faultIn(content: Buffer, quotes: QuoteMachine): string | undefined {

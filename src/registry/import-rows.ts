@@ -3,6 +3,7 @@ import { parseIdentifier } from '../identifier/parse.js'
 import { type Fault, NodeError } from '../platform/errors.js'
 import { contentDigest, decodeValues, encodeValues } from '../record/codec.js'
 import type { DraftResult } from '../record/draft-result.js'
+import type { PlainContent } from '../record/plain-record.js'
 import type { ImportOptions } from './import-options.js'
 import type { SourceRecord } from './import-records.js'
 import { type Precondition, type Registration, registrationFault } from './registration.js'
@@ -29,11 +30,15 @@ export interface BadRow extends RowBase {
 
 export type ImportRow = GoodRow | BadRow
 
-/** Reads one record as a row; `nowSeconds` becomes the timestamp of its values. */
-export type RowReader = (
-  record: SourceRecord,
-  about: { readonly row: number; readonly nowSeconds: number },
-) => ImportRow
+export interface RowPlace {
+  readonly row: number
+  readonly line: number
+  /** Becomes the timestamp of its values. */
+  readonly nowSeconds: number
+}
+
+/** Reads one record as a row. */
+export type RowReader = (record: SourceRecord, place: RowPlace) => ImportRow
 
 const ABSENT: Precondition = { kind: 'absent' }
 const NOTHING = Buffer.alloc(0)
@@ -63,6 +68,20 @@ export function registrationRow(
     body: encodeValues(values),
     digest: contentDigest(template, values),
   }
+}
+
+/** A row whose content came the short way; undefined when its identifier cannot be read. */
+export function plainRow(
+  { row, line }: RowPlace,
+  identifier: string,
+  { content, precondition }: { readonly content: PlainContent; readonly precondition: Precondition | undefined },
+): GoodRow | undefined {
+  const parsed = parseIdentifier(identifier)
+  if (!parsed.ok) return undefined
+  const { template, body, digest } = content
+  const wanted = { identifier: parsed.value, intent: 'register', template } as const
+  const registration = precondition === undefined ? wanted : { ...wanted, precondition }
+  return { row, line, identifier, registration, body, digest }
 }
 
 export function withdrawalRow(

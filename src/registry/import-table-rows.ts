@@ -4,6 +4,7 @@ import type { Template } from '../record/template.js'
 import { planColumns } from './import-columns.js'
 import { fieldsOf } from './import-fields.js'
 import type { ImportOptions } from './import-options.js'
+import { plainTableRows } from './import-plain-table.js'
 import { badRow, preconditionOf, type RowReader, registrationRow } from './import-rows.js'
 
 export interface TableSource {
@@ -14,12 +15,17 @@ export interface TableSource {
 
 /** @throws NodeError `record-invalid` when the header does not fit */
 export function tableRowReader(options: ImportOptions, { template, header }: TableSource): RowReader {
-  const { cells, identifierIndex, prefix } = planColumns(header, options, template)
+  const plan = planColumns(header, options, template)
+  const { cells, identifierIndex, prefix } = plan
   const delimiter = delimiterOf(options)
   const precondition = preconditionOf(options)
-  return (record, { row, nowSeconds }) => {
-    const { line, fault } = record
+  const readPlain = plainTableRows({ template, plan, delimiter, precondition })
+  return (record, place) => {
+    const { row, line, nowSeconds } = place
+    const { fault } = record
     if (fault !== undefined) return badRow({ row, line, identifier: '' }, fault)
+    const plain = readPlain?.(record, place)
+    if (plain !== undefined) return plain
     const fields = fieldsOf(record, delimiter)
     const own = fields[identifierIndex] ?? ''
     const base = { row, line, identifier: prefix === undefined || own === '' ? own : `${prefix}/${own}` }

@@ -42,7 +42,7 @@ export async function tryRows(tx: Transaction, principal: Principal, task: RowsT
     return outcome
   })
   await storeTrials(tx, task.job.id, tried)
-  return { outcomes, changes: [] }
+  return { outcomes, changes: { keys: [], versions: [] }, allNew: false }
 }
 
 async function findTrials(tx: Transaction, importId: string, rows: readonly GoodRow[]): Promise<KnownVersions> {

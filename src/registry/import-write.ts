@@ -4,8 +4,8 @@
  */
 import type { Transaction } from '../platform/postgres.js'
 import type { Principal } from '../security/principal.js'
-import { type ChangedKey, identifierChange } from './append-change.js'
-import { COPY_IDENTIFIERS, type CopyRow, copyPieces } from './import-copy.js'
+import type { ChangedKey } from './append-change.js'
+import { COPY_IDENTIFIERS, copyPieces } from './import-copy.js'
 import type { ImportJob } from './import-jobs.js'
 import {
   type ChunkResults,
@@ -20,123 +20,147 @@ import {
   UNCHANGED,
   versionAfter,
 } from './import-outcomes.js'
-import { type Judgement, judgePrefixes } from './import-prefixes.js'
+import { judgePrefixes } from './import-prefixes.js'
 import { type GoodRow, type ImportRow, isGood, registrationOf } from './import-rows.js'
 import { requireKnown } from './standing.js'
 import { writeDistinct } from './write-run.js'
+
+/**
+ * What a try to write a chunk goes by. Looking first costs a third of the database's time, and is for nothing while a
+ * file registers what nobody has registered yet.
+ *
+ *   expect-new   first versions are copied without looking whether they are first: the table's own key decides
+ *   look         existing versions are looked up; rows without one are copied
+ *   no-copy      all rows go by the statement that steps around what rivals have just registered
+ */
+export type WriteManner = 'expect-new' | 'look' | 'no-copy'
 
 export interface RowsTask {
   readonly job: ImportJob
   readonly rows: readonly ImportRow[]
   /** The database's time. */
   readonly at: Date
-  readonly withoutCopy: boolean
+  readonly manner: WriteManner
 }
 
-/** A good row and its place in the chunk. */
+/** A good row, its place in the chunk, and the prefix that is responsible. */
 interface Placed {
   readonly row: GoodRow
   readonly place: number
+  readonly prefix: string
 }
+
+type ByKey = ReadonlyMap<string, Placed>
 
 interface Writing {
   readonly tx: Transaction
   readonly principal: Principal
   readonly task: RowsTask
   readonly known: KnownVersions
-  readonly judge: (row: GoodRow) => Judgement
   readonly outcomes: Outcome[]
   /** Newest version by feed key. */
-  readonly changes: Map<string, ChangedKey>
+  readonly changes: Map<string, number>
 }
 
-/** COPY has no `on conflict`: @throws pg's unique violation when a rival has just registered one of the keys. */
+/** COPY has no `on conflict`: @throws pg's unique violation when one of the keys copied is registered already. */
 export async function writeRows(tx: Transaction, principal: Principal, task: RowsTask): Promise<ChunkResults> {
-  const good = task.rows.filter(isGood)
-  const writing: Writing = {
-    tx,
-    principal,
-    task,
-    judge: await judgePrefixes(tx, principal, good),
-    known: await findVersions(tx, { rows: good, job: task.job, apiKeyId: requireKnown(principal).apiKeyId }),
-    outcomes: [],
-    changes: new Map(),
-  }
-  const placed: Placed[] = []
-  for (const [place, row] of task.rows.entries()) {
-    const bad = outcomeOfBad(row)
-    if (bad !== undefined) writing.outcomes[place] = bad
-    else placed.push({ row: row as GoodRow, place })
-  }
+  const outcomes: Outcome[] = []
+  const good = goodRows(task.rows, outcomes)
+  const placed = await placeRows(tx, principal, { rows: task.rows, good, outcomes })
+  const { apiKeyId } = requireKnown(principal)
+  const known: KnownVersions =
+    task.manner === 'expect-new' ? new Map() : await findVersions(tx, { rows: good, job: task.job, apiKeyId })
+  const allNew = known.size === 0
+  const writing = { tx, principal, task, known, outcomes, changes: new Map() }
   for (let left: readonly Placed[] = placed; left.length > 0; ) {
     const { first, rest } = firstOccurrences(left)
     await writeDistinctRows(writing, first)
+    for (const { row } of rest) noteCopied(writing, first.get(row.registration.identifier.key)!)
     left = rest
   }
-  return { outcomes: writing.outcomes, changes: [...writing.changes.values()] }
+  const { changes } = writing
+  return { outcomes, changes: { keys: [...changes.keys()], versions: [...changes.values()] }, allNew }
 }
 
-function firstOccurrences(placed: readonly Placed[]): { first: Placed[]; rest: Placed[] } {
-  const seen = new Set<string>()
-  const first: Placed[] = []
+function goodRows(rows: readonly ImportRow[], outcomes: Outcome[]): readonly GoodRow[] {
+  const good: GoodRow[] = []
+  for (let place = 0; place < rows.length; place += 1) {
+    const row = rows[place]!
+    if (isGood(row)) good.push(row)
+    else outcomes[place] = outcomeOfBad(row)!
+  }
+  return good
+}
+
+async function placeRows(
+  tx: Transaction,
+  principal: Principal,
+  {
+    rows,
+    good,
+    outcomes,
+  }: { readonly rows: readonly ImportRow[]; readonly good: readonly GoodRow[]; readonly outcomes: Outcome[] },
+): Promise<readonly Placed[]> {
+  const judge = await judgePrefixes(tx, principal, good)
+  const placed: Placed[] = []
+  for (let place = 0; place < rows.length; place += 1) {
+    const row = rows[place]!
+    if (!isGood(row)) continue
+    const judgement = judge(row)
+    if (judgement.ok) placed.push({ row, place, prefix: judgement.prefix })
+    else outcomes[place] = judgement.outcome
+  }
+  return placed
+}
+
+function firstOccurrences(placed: readonly Placed[]): { readonly first: ByKey; readonly rest: readonly Placed[] } {
+  const first = new Map<string, Placed>()
   const rest: Placed[] = []
   for (const one of placed) {
     const { key } = one.row.registration.identifier
-    if (seen.has(key)) rest.push(one)
-    else {
-      seen.add(key)
-      first.push(one)
-    }
+    if (first.has(key)) rest.push(one)
+    else first.set(key, one)
   }
   return { first, rest }
 }
 
-async function writeDistinctRows(writing: Writing, placed: readonly Placed[]): Promise<void> {
-  const fresh: CopyRow[] = []
+async function writeDistinctRows(writing: Writing, rows: ByKey): Promise<void> {
+  const { known, outcomes, task } = writing
+  const fresh: string[] = []
   const others: Placed[] = []
-  for (const one of placed) {
+  for (const [key, one] of rows) {
     const { row, place } = one
-    const known = writing.known.get(row.registration.identifier.key)
-    const judgement = writing.judge(row)
-    if (!judgement.ok) writing.outcomes[place] = judgement.outcome
-    else if (isThere(row, known)) writing.outcomes[place] = UNCHANGED
-    else if (writing.task.withoutCopy || !isPlainFirst(row, known)) others.push(one)
-    else {
-      fresh.push({ row, prefix: judgement.prefix })
-      writing.outcomes[place] = CREATED
-    }
+    const before = known.get(key)
+    if (isThere(row, before)) outcomes[place] = UNCHANGED
+    else if (task.manner === 'no-copy' || !isPlainFirst(row, before)) others.push(one)
+    else fresh.push(key)
   }
-  await copyFresh(writing, fresh)
+  await copyFresh(writing, rows, fresh)
   await writeOthers(writing, others)
 }
 
-async function copyFresh(writing: Writing, fresh: CopyRow[]): Promise<void> {
-  if (fresh.length === 0) return
+async function copyFresh({ tx, principal, task, outcomes, changes }: Writing, rows: ByKey, keys: string[]) {
+  if (keys.length === 0) return
   // In the order of keys, as all writers do, so that two of them rarely wait for each other in a circle.
-  fresh.sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1))
-  const { apiKeyId } = requireKnown(writing.principal)
-  await writing.tx.copyIn(COPY_IDENTIFIERS, copyPieces(fresh, { recordedAt: writing.task.at, apiKeyId }))
-  for (const one of fresh) {
-    const change = identifierChange(keyOf(one), 1)
-    writing.changes.set(change.key, change)
-    writing.known.set(keyOf(one), versionAfter(one.row, 1))
-  }
+  keys.sort()
+  const fresh = keys.map((key) => rows.get(key)!)
+  const { apiKeyId } = requireKnown(principal)
+  await tx.copyIn(COPY_IDENTIFIERS, copyPieces(fresh, { recordedAt: task.at, apiKeyId }))
+  for (const key of keys) changes.set(`i:${key}`, 1)
+  for (const { place } of fresh) outcomes[place] = CREATED
 }
 
-function keyOf({ row }: CopyRow): string {
-  return row.registration.identifier.key
+/** For a row of the same key that comes after it. */
+function noteCopied({ known, outcomes }: Writing, { row, place }: Placed): void {
+  if (outcomes[place] === CREATED) known.set(row.registration.identifier.key, versionAfter(row, 1))
 }
 
 async function writeOthers(writing: Writing, others: readonly Placed[]): Promise<void> {
-  const { tx, principal } = writing
-  const run = {
-    on: tx,
-    principal,
-    feed: false,
-    written: (changes: readonly ChangedKey[]) => {
-      for (const change of changes) writing.changes.set(change.key, change)
-    },
+  const { tx, principal, changes } = writing
+  const written = (some: readonly ChangedKey[]) => {
+    for (const { key, version } of some) changes.set(key, version)
   }
+  const run = { on: tx, principal, feed: false, written }
   for (let from = 0; from < others.length; from += STATEMENT_ITEMS) {
     const some = others.slice(from, from + STATEMENT_ITEMS)
     const outcomes = await writeDistinct(

@@ -30,6 +30,9 @@ export interface SharedStoreOptions extends StalePolicy {
   onRejected(why: Rejection): void
 }
 
+/** Of a chunk of an import few keys are in Redis, and naming thousands costs more than the look. */
+const MAX_FORGOTTEN = 1_000
+
 const putEntry = luaScript(PUT_ENTRY_LUA)
 
 /** What Redis gave: nothing, an answer that counts, or one that does not, and why. */
@@ -75,7 +78,7 @@ export function sharedStore(options: SharedStoreOptions): SharedStore {
     },
     forget(keys) {
       const { epoch } = knowledge
-      if (epoch === undefined || keys.length === 0) return
+      if (epoch === undefined || keys.length === 0 || keys.length > MAX_FORGOTTEN) return
       redis.del(keys.map((key) => sharedKey(epoch, key))).catch(ignoreLostRedis)
     },
   }
