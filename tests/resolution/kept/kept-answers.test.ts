@@ -73,15 +73,18 @@ test('identifiers in use outlast a scan of a hundred times as many that are aske
 
 test('what was thrown out a moment ago and is asked for again has proved itself', () => {
   const kept = keptAnswers(200_000)
-  const fill = (name: string) => {
-    for (let n = 0; n < 1_000; n += 1) kept.put(found(`88.1.1/${name}-${n}`, 1), 0)
+  const back = Array.from({ length: 40 }, (_, n) => `88.1.1/back-${n}`)
+  let filled = 0
+  const fill = (count: number) => {
+    for (let n = 0; n < count; n += 1) kept.put(found(`88.1.1/other-${filled++}`, 1), 0)
   }
-  kept.put(found('88.1.1/back', 1), 0)
-  fill('first')
-  expect(kept.standing('88.1.1/back')).toBeUndefined()
-  kept.put(found('88.1.1/back', 1), 0)
-  fill('second')
-  expect(kept.standing('88.1.1/back')).toBeDefined()
+  const areKept = () => back.filter((key) => kept.standing(key) !== undefined).length
+  for (const key of back) kept.put(found(key, 1), 0)
+  while (areKept() > 0) fill(1)
+  for (const key of back) kept.put(found(key, 1), 0)
+  fill(1_000)
+  // Not all: another that was thrown out since may have taken its place in memory.
+  expect(areKept()).toBeGreaterThan(20)
 })
 
 test('something new finds room where everything is in use', () => {
