@@ -34,6 +34,8 @@ import { registryLookup } from './registry/records.js'
 import type { Registry } from './registry/registry.js'
 import { currentRoutes, lastKnownRoutes, type Routes } from './registry/routes.js'
 import { nodeSecret } from './registry/secrets.js'
+import { findStalenessBounds, noteStalenessBound } from './registry/staleness-bounds.js'
+import { type VisibleWaits, visibleWaits } from './registry/visible-waits.js'
 import { authorities, refuseForeign } from './resolution/authorities.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
 import { loadShedding } from './resolution/load-shedding.js'
@@ -96,6 +98,8 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
 
   const core = coreOf({ config, log, database, redis })
   const { knowledge } = core
+  // Before the first poll: staleness-bounds.ts says why.
+  await untilAvailable(log, () => noteStalenessBound(db, config.stalenessBoundMs))
   const follower = changeFollower({ connect: db.connect, knowledge, clock, intervalMs: config.pollIntervalMs, log })
   await life.start('change follower', () => follower.start(), { stop: () => follower.stop() })
 
@@ -118,13 +122,19 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
   // Once at hand, the table still says who may see what of an answer while the database is away.
   await untilAvailable(log, async () => doorRoutes())
   const resolve = chainOf(core, { shared, routes })
-  const app = doorsOf(core, { registry, resolve, routes: doorRoutes })
+  const findBounds = () => findStalenessBounds(db)
+  const waits = visibleWaits({ clock, knowledge, boundMs: config.stalenessBoundMs, findBounds })
+  const app = doorsOf(core, { registry, resolve, routes: doorRoutes, waits })
+  const drainMs = config.drainSeconds * 1000
   const url = await life.start('HTTP server', () => listen(app, config), {
     stop: () => app.close(),
-    stopWithinMs: config.drainSeconds * 1000 + 1_000,
+    stopWithinMs: drainMs + 1_000,
   })
-  const { feedRetentionHours } = config
-  await life.start('maintenance', () => startMaintenance({ db, feedRetentionHours, log }), { stop: (stop) => stop() })
+  await life.start('waiting writes', () => waits, { stop: () => waits.drain(drainMs) })
+  const { feedRetentionHours, stalenessBoundMs } = config
+  await life.start('maintenance', () => startMaintenance({ db, feedRetentionHours, stalenessBoundMs, log }), {
+    stop: (stop) => stop(),
+  })
 
   const { kind, version } = database
   return { url, database: { kind, version }, redis: redis.kind, demo, stop: () => life.stop() }
@@ -173,10 +183,14 @@ function chainOf(core: Core, parts: { readonly shared: SharedStore | undefined; 
   return compose(layers, authorities({ routes: parts.routes, registry, mark }))
 }
 
-function doorsOf(
-  core: Core,
-  parts: { readonly registry: Registry; readonly resolve: Resolve; readonly routes: Routes },
-): FastifyInstance {
+interface DoorParts {
+  readonly registry: Registry
+  readonly resolve: Resolve
+  readonly routes: Routes
+  readonly waits: VisibleWaits
+}
+
+function doorsOf(core: Core, parts: DoorParts): FastifyInstance {
   const { config, log, metrics, knowledge } = core
   const access = accessLog({ log, sample: config.logSample })
   const app = httpServer({

@@ -24,6 +24,7 @@ export const ERROR_CODES = [
   'import-conflict',
   'authority-unavailable',
   'overloaded',
+  'not-yet-visible',
   'storage-full',
   'internal',
 ] as const

@@ -128,7 +128,8 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_STALENESS_BOUND_MS',
     default: '1000',
     unit: 'ms',
-    meaning: 'No unmarked answer is older than this',
+    meaning:
+      'No unmarked answer is older than this; `?wait=visible` waits for the largest of all replicas, so give all the same',
     read: wholeNumber(100, 60_000),
   },
   maxStaleSeconds: {

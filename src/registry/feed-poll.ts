@@ -33,11 +33,13 @@ export interface LookedBack extends FeedSnapshot {
   readonly floor: number
 }
 
-// The timeline is in the first eight digits of a WAL file's name; after a failover that lost commits it is another.
+/** SQL. The timeline is in the first eight digits of a WAL file's name; after a failover that lost commits it is another. */
+export const EPOCH = `(select system_identifier from pg_control_system()) || '-' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+  || '-' || (select oid from pg_database where datname = current_database())`
+
 const MOMENT = `moment as materialized (
     select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin, (select xid from change_horizon) as horizon,
-      (select system_identifier from pg_control_system()) || '-' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '-' ||
-      (select oid from pg_database where datname = current_database()) as epoch
+      ${EPOCH} as epoch
   )`
 
 const FOLLOW = `

@@ -1,14 +1,19 @@
-/** Forgets what has had its time: changes past their retention, receipts and imports nobody will ask for again. */
+/**
+ * Forgets what has had its time: changes past their retention, receipts and imports nobody will ask for again. And notes
+ * what is still in use: this process's freshness bound.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { messageOf } from '../platform/errors.js'
 import type { Database } from '../platform/postgres.js'
 import { pruneReceipts } from './idempotency.js'
 import { pruneImports } from './import-jobs.js'
 import { pruneChanges } from './prune-changes.js'
+import { noteStalenessBound } from './staleness-bounds.js'
 
 export interface MaintenanceOptions {
   readonly db: Database
   readonly feedRetentionHours: number
+  readonly stalenessBoundMs: number
   readonly log: { debug(message: string): void; warn(message: string): void }
 }
 
@@ -29,9 +34,10 @@ export function startMaintenance(options: MaintenanceOptions): () => Promise<voi
 }
 
 async function maintain(options: MaintenanceOptions, stopping: AbortSignal): Promise<void> {
-  const { db, feedRetentionHours, log } = options
+  const { db, feedRetentionHours, stalenessBoundMs, log } = options
   while (!stopping.aborted) {
     try {
+      await noteStalenessBound(db, stalenessBoundMs)
       const changes = await pruneChanges(db, feedRetentionHours)
       const receipts = await pruneReceipts(db, RECEIPT_RETENTION_HOURS)
       const imports = await pruneImports(db, IMPORT_RETENTION_DAYS)

@@ -10,6 +10,7 @@
 import { randomInt } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform/clock.js'
+import { MarkHistory } from './mark-history.js'
 
 /** One transaction of the feed. Keys carry their space: `i:` identifier, `p:` prefix, `k:` API key. */
 export interface FeedRow {
@@ -51,6 +52,8 @@ export interface ChangeKnowledge {
   isUnchanged(key: string, stamp: number): boolean
   /** Whether the transaction's changes are known here (read-your-writes by token). */
   covers(xid: number): boolean
+  /** Monotonic milliseconds of a moment by which the transaction had ended; undefined: not known. */
+  endedBy(xid: number): number | undefined
   apply(poll: Poll, startedAtMs: number): void
   noteOwnWrite(change: CommittedChange): void
   /** Called for each key that changed, with the version it has now. */
@@ -86,6 +89,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   const own = new Map<string, OwnWrite>()
   const prefixChanges = new Map<string, number>()
   const seen = new Set<number>()
+  const marks = new MarkHistory()
   const changeListeners: ((key: string, version: number) => void)[] = []
   const resetListeners: (() => void)[] = []
   const pollListeners: (() => void)[] = []
@@ -104,6 +108,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
     sketch.clear()
     recent.clear()
     seen.clear()
+    marks.clear()
     prefixChanges.clear()
     // Own writes stand: the poll's snapshot may be older than they are. Of another history, ids say nothing in this one.
     if (!isOtherHistory) for (const [key, { xid }] of own) noteChange(key, xid)
@@ -154,6 +159,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   function advanceMark(xmin: number): void {
     for (const xid of seen) if (xid < xmin && xid + 1 > mark) mark = xid + 1
     for (const xid of seen) if (xid < mark) seen.delete(xid)
+    marks.note(mark, clock.monotonicMs())
   }
 
   /** A machine suspended since the last poll may have been so during this one: then only the next one counts. */
@@ -193,6 +199,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
     },
     isUnchanged,
     covers,
+    endedBy: (xid) => marks.endedBy(xid),
     apply(poll, startedAtMs) {
       if (poll.epoch !== epoch || poll.reset) reset(poll)
       applyRows(poll.rows)

@@ -23,6 +23,8 @@ const FLIGHT = 'src/resolution/single-flight.ts'
 const FLIGHT_TEST = 'tests/resolution/single-flight.test.ts'
 const FOLLOWER = 'src/registry/change-follower.ts'
 const FOLLOWER_TEST = 'tests/registry/change-follower.test.ts'
+const WAITS = 'src/registry/visible-waits.ts'
+const WAITS_TEST = 'tests/registry/visible-waits.test.ts'
 const FOUND_TEST = 'tests/simulation/found.test.ts'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -274,5 +276,33 @@ export const MUTANTS: readonly Mutant[] = [
     text: 'settle(wanted, { row: found[place], stamp })',
     replacement: 'settle(wanted, { row: found[place], stamp: Math.max(stamp, mark()) })',
     tests: ['tests/registry/records.test.ts'],
+  },
+  {
+    name: 'a write is visible everywhere when the bound of this process has passed',
+    file: WAITS,
+    text: 'bound = { ms: Math.max(options.boundMs, largestMs), epoch, readAtMs }',
+    replacement: 'bound = { ms: options.boundMs, epoch, readAtMs }',
+    tests: [WAITS_TEST],
+  },
+  {
+    name: 'a bound that was read before the commit counts',
+    file: WAITS,
+    text: 'if (bound.readAtMs < waiter.committedByMs) {',
+    replacement: 'if (bound.readAtMs < 0) {',
+    tests: [WAITS_TEST],
+  },
+  {
+    name: 'a write is acknowledged as visible before its time',
+    file: WAITS,
+    text: 'const leftMs = dueMs(waiter) - clock.monotonicMs()\n      if',
+    replacement: 'const leftMs = dueMs(waiter) - clock.monotonicMs() - bound.ms / 4\n      if',
+    tests: [WAITS_TEST],
+  },
+  {
+    name: 'a transaction that had ended long ago in another history is not waited for',
+    file: WAITS,
+    text: ' || bound.epoch !== knowledge.epoch',
+    replacement: '',
+    tests: [WAITS_TEST],
   },
 ]

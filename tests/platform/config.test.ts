@@ -161,7 +161,7 @@ describe('the table of settings', () => {
     const rows = settingsTable().split('\n')
     expect(rows).toHaveLength(Object.keys(SETTINGS).length + 2)
     expect(settingsTable()).toContain(
-      '| `JIEXI_STALENESS_BOUND_MS` | `1000` | ms | No unmarked answer is older than this |',
+      '| `JIEXI_STALENESS_BOUND_MS` | `1000` | ms | No unmarked answer is older than this; `?wait=visible` waits for the largest of all replicas, so give all the same |',
     )
   })
 

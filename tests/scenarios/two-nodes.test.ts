@@ -38,6 +38,53 @@ test("the other node's cached answer ends within the bound after a change was ac
   }
 })
 
+test('what was written with wait=visible is nowhere answered older after its acknowledgement', async () => {
+  const identifier = '88.118.5/waited'
+  await put(one, enterprise.apiKey, { identifier, name: 'version 1' })
+  for (let version = 2; version <= 6; version += 1) {
+    await inMemory(two, identifier)
+    const written = await put(one, enterprise.apiKey, { identifier, name: `version ${version}`, wait: 'visible' })
+    expect(await written.json()).toMatchObject({ version, visible: true })
+    const seen = await get(two, identifier)
+    expect(seen.headers.has('jiexi-stale')).toBe(false)
+    expect(await seen.json()).toMatchObject({ version })
+  }
+})
+
+test('what is waited for is the largest bound of all nodes, whichever node is asked', async () => {
+  const slow = await testNode({
+    environment: { DATABASE_URL: one.databaseUrl, JIEXI_STALENESS_BOUND_MS: '2500' },
+  })
+  try {
+    const startedAtMs = performance.now()
+    await put(one, enterprise.apiKey, { identifier: '88.118.5/slow', name: 'Slow', wait: 'visible' })
+    expect(performance.now() - startedAtMs).toBeGreaterThan(2_500)
+  } finally {
+    await slow.close()
+  }
+})
+
+test('a node that is told to stop still acknowledges the writes that wait, or says that it could not', async () => {
+  const waitOn = async (name: string, settings: Readonly<Record<string, string>>) => {
+    const node = await testNode({ environment: { DATABASE_URL: one.databaseUrl, ...settings } })
+    const identifier = `88.118.5/${name}`
+    const written = put(node, enterprise.apiKey, { identifier, name, wait: 'visible' })
+    await vi.waitUntil(async () => (await get(one, identifier)).ok, { timeout: 1_500, interval: 5 })
+    await node.close()
+    return written
+  }
+  const drained = await waitOn('drained', { JIEXI_DRAIN_SECONDS: '10' })
+  expect([drained.status, await drained.json()]).toMatchObject([201, { visible: true }])
+
+  const hurried = await waitOn('hurried', { JIEXI_DRAIN_SECONDS: '0', JIEXI_STALENESS_BOUND_MS: '2000' })
+  expect([hurried.status, hurried.headers.get('retry-after')]).toEqual([503, '1'])
+  expect(hurried.headers.get('jiexi-token')).toMatch(/^\d+/)
+  expect(await hurried.json()).toMatchObject({
+    code: 'not-yet-visible',
+    detail: expect.stringMatching(/It is written/),
+  })
+})
+
 test('a node reads its own writes at once', async () => {
   const identifier = '88.118.5/own'
   for (let version = 1; version <= 20; version += 1) {

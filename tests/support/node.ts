@@ -73,9 +73,10 @@ export async function makeEnterprise(node: TestNode, name: { id: string; prefix:
 export function put(
   node: RunningNode,
   apiKey: string,
-  registration: { identifier: string; name: string },
+  registration: { identifier: string; name: string; wait?: 'visible' },
 ): Promise<Response> {
-  return fetch(`${node.url}/v1/identifiers/${registration.identifier}`, {
+  const query = registration.wait === undefined ? '' : `?wait=${registration.wait}`
+  return fetch(`${node.url}/v1/identifiers/${registration.identifier}${query}`, {
     method: 'PUT',
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
     body: JSON.stringify({

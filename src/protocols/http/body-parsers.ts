@@ -51,11 +51,14 @@ export function mediaTypeRefused(request: FastifyRequest): NodeError {
   )
 }
 
-/** SHA-256 over the method, the path with its query and the body. Only for requests that name an Idempotency-Key. */
-export function digestOf(request: FastifyRequest): Buffer {
-  const { method, url, headers } = request.raw
+/**
+ * SHA-256 over the method, the address (path and query, without what does not change what is done) and the body. Only for
+ * requests that name an Idempotency-Key.
+ */
+export function digestOf(request: FastifyRequest, address: string): Buffer {
+  const { method, headers } = request.raw
   return createHash('sha256')
-    .update(`${method} ${url}\n${headers['if-match'] ?? ''}\n${headers['if-none-match'] ?? ''}\n`)
+    .update(`${method} ${address}\n${headers['if-match'] ?? ''}\n${headers['if-none-match'] ?? ''}\n`)
     .update(digests.get(request) ?? '')
     .digest()
 }

@@ -106,6 +106,12 @@ export const adviceOf = {
     meaning: 'The node has as much to do as it can and would rather say so than let everybody wait.',
     action: TRY_AGAIN,
   },
+  'not-yet-visible': {
+    meaning:
+      'The write that came with <code>?wait=visible</code> is committed, and this node could not wait until every replica answers it: it is stopping, or the database went away meanwhile.',
+    action:
+      'Repeat the request: what is written already is not written again, and the wait starts anew. <code>Jiexi-Token</code> names the write.',
+  },
   'storage-full': {
     meaning: 'The database has no space left. Nothing was written; reading goes on.',
     action: 'The operator of the node must give it more space. Then repeat the request.',

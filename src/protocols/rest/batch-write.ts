@@ -15,6 +15,7 @@ import {
 import { authorize } from '../../security/authorize.js'
 import type { Authenticate } from '../http/authenticate.js'
 import { type Problem, problemOfItem, statusOf } from '../http/problem.js'
+import { acknowledge, readWriteQuery, waitIn } from './acknowledge.js'
 import type { RestOptions } from './door-options.js'
 import { draftError } from './draft-error.js'
 import { requireIdentifier } from './identifier-path.js'
@@ -37,21 +38,33 @@ export function batchWrite(door: RestOptions, authenticate: Authenticate) {
     const principal = await authenticate(request)
     // Before anything is read: a stranger's faults are not explained to them.
     authorize(principal, 'write')
+    const wait = waitIn(readWriteQuery(request))
     const items = itemsOf(request.body)
     const nowSeconds = Math.floor(door.clock.nowMs() / 1000)
     const read = items.map((item) => readItem(item, nowSeconds))
     const good = read.flatMap((one) => (one.ok ? [one.registration] : []))
-    const written =
-      good.length === 0 ? [] : await writeIdentifiers(door.registry, principal, good, idempotencyOf(request))
+    const carryOut = async () => {
+      const written =
+        good.length === 0 ? [] : await writeIdentifiers(door.registry, principal, good, idempotencyOf(request))
+      const token = newestToken(written)
+      if (token !== undefined) reply.header('jiexi-token', token)
+      return written
+    }
+    const written = await acknowledge(door.waits, { reply, wait, carryOut, tokenOf: newestToken })
 
     let next = 0
     const outcomes = read.map((one): ItemOutcome => (one.ok ? written[next++]! : one))
-    const tokens = outcomes.flatMap((one) => (one.ok ? [Number(one.receipt.token)] : []))
-    if (tokens.length > 0) reply.header('jiexi-token', String(Math.max(...tokens)))
+    const visible = wait === undefined ? {} : { visible: true }
     return reply
       .header('cache-control', 'no-store')
-      .send({ results: outcomes.map((outcome, at) => resultOf(items[at], outcome)) })
+      .send({ results: outcomes.map((outcome, at) => resultOf(items[at], outcome, visible)) })
   }
+}
+
+/** undefined: nothing was written, nor was there before. */
+function newestToken(outcomes: readonly ItemOutcome[]): string | undefined {
+  const tokens = outcomes.flatMap((one) => (one.ok ? [Number(one.receipt.token)] : []))
+  return tokens.length === 0 ? undefined : String(Math.max(...tokens))
 }
 
 /** @throws NodeError `request-malformed`, `too-large` */
@@ -123,10 +136,12 @@ function malformed(field: string, reason: string): NodeError {
   return new NodeError('request-malformed', `${name} ${reason}.`, { faults: [{ field: name, reason }] })
 }
 
-function resultOf(item: unknown, outcome: ItemOutcome): BatchWriteResult {
+function resultOf(item: unknown, outcome: ItemOutcome, visible: { readonly visible?: boolean }): BatchWriteResult {
   const given = typeof item === 'object' && item !== null ? (item as { identifier?: unknown }).identifier : null
   const identifier = typeof given === 'string' ? given : null
-  if (outcome.ok)
-    return { identifier, status: outcome.receipt.outcome === 'created' ? 201 : 200, receipt: outcome.receipt }
+  if (outcome.ok) {
+    const { receipt } = outcome
+    return { identifier, status: receipt.outcome === 'created' ? 201 : 200, receipt: { ...receipt, ...visible } }
+  }
   return { identifier, status: statusOf[outcome.error.code], problem: problemOfItem(outcome.error) }
 }

@@ -1,6 +1,7 @@
 /** What the REST door is given, wired in app.ts. */
 import type { Clock } from '../../platform/clock.js'
 import type { Registry } from '../../registry/registry.js'
+import type { VisibleWaits } from '../../registry/visible-waits.js'
 import type { Resolve } from '../../resolution/resolve.js'
 import type { PrincipalOf } from '../http/authenticate.js'
 import type { Scope } from './door.js'
@@ -15,6 +16,7 @@ export interface RestOptions {
   readonly clock: Clock
   readonly routes: Routes
   readonly principalOf: PrincipalOf
+  readonly waits: VisibleWaits
   /** Routes of this door that are kept elsewhere, such as imports: described and guarded like the others. */
   readonly more?: readonly ((scope: Scope) => void)[]
 }

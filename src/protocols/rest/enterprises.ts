@@ -4,6 +4,7 @@ import { NodeError } from '../../platform/errors.js'
 import { issueApiKey, listApiKeys, revokeApiKey } from '../../registry/api-keys.js'
 import { changeEnterprise, createEnterprise, findEnterprise, listEnterprises } from '../../registry/enterprises.js'
 import type { Scope as KeyScope } from '../../security/principal.js'
+import { acknowledge, WaitQuery } from './acknowledge.js'
 import { answers, operation } from './documented.js'
 import type { Scope } from './door.js'
 import { pageOf } from './pages.js'
@@ -20,12 +21,14 @@ const json = 'application/json'
 const one = { [json]: EnterpriseShape }
 
 export function enterpriseRoutes({ app, door, authenticate }: Scope): void {
-  const { registry } = door
+  const { registry, waits } = door
   app.post(
     '/v1/enterprises',
     {
       schema: {
         ...operation({ tag: 'Enterprises', summary: 'Create an enterprise', secured: true }),
+        // It is so at once: nothing that is remembered anywhere speaks of what did not exist.
+        querystring: WaitQuery,
         body: Type.Object(
           { id: Type.Optional(EnterpriseId), name: Type.String({ minLength: 1, maxLength: 200 }) },
           { additionalProperties: false, examples: [{ id: 'acme', name: 'ACME Pumps' }] },
@@ -76,10 +79,12 @@ export function enterpriseRoutes({ app, door, authenticate }: Scope): void {
         ...operation({
           tag: 'Enterprises',
           summary: 'Rename, suspend or reactivate an enterprise',
-          description: 'Suspending stops its prefixes and API keys at once, on every process of the node.',
+          description:
+            'Suspending stops its prefixes and API keys at once, on every other process of the node within the freshness bound; with wait=visible that has happened when this is answered.',
           secured: true,
         }),
         params: ById,
+        querystring: WaitQuery,
         body: Type.Object(
           { name: Type.Optional(Type.String()), state: Type.Optional(Type.Enum(['active', 'suspended'])) },
           { additionalProperties: false, minProperties: 1 },
@@ -87,8 +92,11 @@ export function enterpriseRoutes({ app, door, authenticate }: Scope): void {
         ...answers(200, 'The enterprise as it is now', one),
       },
     },
-    async (request) =>
-      changeEnterprise(registry, await authenticate(request), { ...request.body, id: request.params.id }),
+    async (request, reply) => {
+      const principal = await authenticate(request)
+      const carryOut = () => changeEnterprise(registry, principal, { ...request.body, id: request.params.id })
+      return acknowledge(waits, { reply, wait: request.query.wait, carryOut })
+    },
   )
 }
 
@@ -103,7 +111,7 @@ const KeyInput = Type.Object(
 )
 
 export function apiKeyRoutes({ app, door, authenticate }: Scope): void {
-  const { registry } = door
+  const { registry, waits } = door
   app.post(
     '/v1/enterprises/:id/keys',
     {
@@ -115,6 +123,7 @@ export function apiKeyRoutes({ app, door, authenticate }: Scope): void {
           secured: true,
         }),
         params: ById,
+        querystring: WaitQuery,
         body: KeyInput,
         ...answers(201, 'Issued', { [json]: Type.Intersect([ApiKeyShape, Type.Object({ apiKey: Type.String() })]) }),
       },
@@ -152,9 +161,14 @@ export function apiKeyRoutes({ app, door, authenticate }: Scope): void {
       schema: {
         ...operation({ tag: 'API keys', summary: 'Revoke an API key, at once and for good', secured: true }),
         params: ById,
+        querystring: WaitQuery,
         ...answers(200, 'The key, revoked', { [json]: ApiKeyShape }),
       },
     },
-    async (request) => revokeApiKey(registry, await authenticate(request), request.params.id),
+    async (request, reply) => {
+      const principal = await authenticate(request)
+      const carryOut = () => revokeApiKey(registry, principal, request.params.id)
+      return acknowledge(waits, { reply, wait: request.query.wait, carryOut })
+    },
   )
 }

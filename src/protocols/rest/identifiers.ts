@@ -6,10 +6,10 @@ import { amendIdentifier, type Idempotency, type Receipt, writeIdentifier } from
 import type { Authenticate } from '../http/authenticate.js'
 import { digestOf } from '../http/body-parsers.js'
 import { formatTag } from '../http/conditional.js'
+import { acknowledge, readWriteQuery, waitIn, withoutWait } from './acknowledge.js'
 import type { RestOptions } from './door-options.js'
 import { draftError } from './draft-error.js'
 import { identifierInPath, pathOfIdentifier } from './identifier-path.js'
-import { malformedQuery } from './lookup-options.js'
 import { readPrecondition } from './write-preconditions.js'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
@@ -28,32 +28,52 @@ export function identifierWrites(door: RestOptions, authenticate: Authenticate):
     const precondition = await readPrecondition(request.headers, identifier, door.resolve)
     return { principal, identifier, condition: precondition === undefined ? {} : { precondition } }
   }
+  /** Carries it out, and tells so when it is time to. */
+  async function receipt({ reply, query }: Asked, write: () => Promise<Receipt>): Promise<FastifyReply> {
+    const wait = waitIn(query)
+    const written = await acknowledge(door.waits, {
+      reply,
+      wait,
+      carryOut: async () => {
+        const done = await write()
+        reply.header('jiexi-token', done.token)
+        return done
+      },
+      tokenOf: ({ token }) => token,
+    })
+    return sendReceipt(reply, wait === undefined ? written : { ...written, visible: true })
+  }
   const nowSeconds = () => Math.floor(door.clock.nowMs() / 1000)
 
   return {
     async put(request, reply) {
       const { principal, identifier, condition } = await opened(request)
-      refuseQuery(request, [])
+      const query = readWriteQuery(request)
       refuseEmptyBody(request)
       const draft = readDraft(request.body, nowSeconds())
       if (!draft.ok) throw draftError(draft)
       const registration = { identifier, intent: 'register', ...draft.value, ...condition } as const
-      return receipt(reply, await writeIdentifier(door.registry, principal, registration, idempotencyOf(request)))
+      return receipt({ reply, query }, () =>
+        writeIdentifier(door.registry, principal, registration, idempotencyOf(request)),
+      )
     },
     async patch(request, reply) {
       const { principal, identifier, condition } = await opened(request)
-      refuseQuery(request, [])
+      const query = readWriteQuery(request)
       refuseEmptyBody(request)
       const amendment = {
         identifier,
         amend: (current: Parameters<typeof mergeDraft>[0]) => mergeDraft(current, request.body, nowSeconds()),
         ...condition,
       }
-      return receipt(reply, await amendIdentifier(door.registry, principal, amendment, idempotencyOf(request)))
+      return receipt({ reply, query }, () =>
+        amendIdentifier(door.registry, principal, amendment, idempotencyOf(request)),
+      )
     },
     async withdraw(request, reply) {
       const { principal, identifier, condition } = await opened(request)
-      const reason = reasonOf(request)
+      const query = readWriteQuery(request, ['reason'])
+      const reason = reasonOf(request, query)
       const registration = {
         identifier,
         intent: 'withdraw',
@@ -62,18 +82,25 @@ export function identifierWrites(door: RestOptions, authenticate: Authenticate):
         ...(reason === undefined ? {} : { reason }),
         ...condition,
       } as const
-      return receipt(reply, await writeIdentifier(door.registry, principal, registration, idempotencyOf(request)))
+      return receipt({ reply, query }, () =>
+        writeIdentifier(door.registry, principal, registration, idempotencyOf(request)),
+      )
     },
   }
+}
+
+interface Asked {
+  readonly reply: FastifyReply
+  readonly query: URLSearchParams
 }
 
 export function idempotencyOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
-  return { key: String(key), requestSha256: digestOf(request) }
+  return { key: String(key), requestSha256: digestOf(request, withoutWait(request.raw.url!)) }
 }
 
-function receipt(reply: FastifyReply, written: Receipt): FastifyReply {
+function sendReceipt(reply: FastifyReply, written: Receipt & { readonly visible?: true }): FastifyReply {
   return reply
     .code(written.outcome === 'created' ? 201 : 200)
     .headers({
@@ -81,14 +108,11 @@ function receipt(reply: FastifyReply, written: Receipt): FastifyReply {
       location: pathOfIdentifier(written.identifier),
       etag: formatTag(written.version),
       'jiexi-version': String(written.version),
-      'jiexi-token': written.token,
     })
     .send(written)
 }
 
-function reasonOf(request: FastifyRequest): string | undefined {
-  const query = refuseQuery(request, ['reason'])
-  const { body } = request
+function reasonOf({ body }: FastifyRequest, query: URLSearchParams): string | undefined {
   if (body === undefined || body === null) return query.get('reason') ?? undefined
   const reason = typeof body === 'object' && 'reason' in body ? body.reason : undefined
   const isOnlyMember = typeof body === 'object' && Object.keys(body).every((name) => name === 'reason')
@@ -104,13 +128,4 @@ function refuseEmptyBody({ body }: FastifyRequest): void {
   throw new NodeError('request-malformed', 'The body is empty: send the record, as {"template": …, "attributes": …}.', {
     faults: [{ field: 'body', reason: 'the body is empty' }],
   })
-}
-
-function refuseQuery(request: FastifyRequest, known: readonly string[]): URLSearchParams {
-  const url = request.raw.url!
-  const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
-  const unknown = [...query.keys()].filter((name) => !known.includes(name))
-  if (unknown.length > 0)
-    throw malformedQuery(unknown.map((name) => ({ field: name.slice(0, 64), reason: 'not known in a write' })))
-  return query
 }

@@ -4,6 +4,7 @@ import { NodeError } from '../../platform/errors.js'
 import { allotPrefix, changePrefix, findPrefix, listPrefixes } from '../../registry/prefixes.js'
 import { authorize } from '../../security/authorize.js'
 import type { Principal } from '../../security/principal.js'
+import { acknowledge, WaitQuery } from './acknowledge.js'
 import { answers, operation } from './documented.js'
 import type { Scope } from './door.js'
 import { pageOf } from './pages.js'
@@ -14,12 +15,13 @@ const State = Type.Enum(['active', 'suspended'])
 const one = { 'application/json': PrefixShape }
 
 export function prefixRoutes({ app, door, authenticate }: Scope): void {
-  const { registry } = door
+  const { registry, waits } = door
   app.post(
     '/v1/prefixes',
     {
       schema: {
         ...operation({ tag: 'Prefixes', summary: 'Allot a prefix', secured: true }),
+        querystring: WaitQuery,
         body: Type.Object(
           { prefix: Type.String(), enterpriseId: Type.Optional(Type.String()) },
           { additionalProperties: false, examples: [{ prefix: '88.118.8', enterpriseId: 'acme' }] },
@@ -28,7 +30,9 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
       },
     },
     async (request, reply) => {
-      const allotted = await allotPrefix(registry, await authenticate(request), request.body)
+      const principal = await authenticate(request)
+      const carryOut = () => allotPrefix(registry, principal, request.body)
+      const allotted = await acknowledge(waits, { reply, wait: request.query.wait, carryOut })
       return reply.code(201).header('location', `/v1/prefixes/${allotted.prefix}`).send(allotted)
     },
   )
@@ -83,6 +87,7 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
       schema: {
         ...operation({ tag: 'Prefixes', summary: 'Suspend, reactivate or hand over a prefix', secured: true }),
         params: ByName,
+        querystring: WaitQuery,
         body: Type.Object(
           {
             state: Type.Optional(State),
@@ -93,8 +98,11 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
         ...answers(200, 'The prefix as it is now', one),
       },
     },
-    async (request) =>
-      changePrefix(registry, await authenticate(request), { ...request.body, prefix: request.params.name }),
+    async (request, reply) => {
+      const principal = await authenticate(request)
+      const carryOut = () => changePrefix(registry, principal, { ...request.body, prefix: request.params.name })
+      return acknowledge(waits, { reply, wait: request.query.wait, carryOut })
+    },
   )
 }
 

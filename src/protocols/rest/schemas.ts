@@ -66,6 +66,9 @@ export const ReceiptShape = Type.Object({
   contentSha256: Type.Union([Type.String(), Type.Null()]),
   token: Type.String({ description: 'send it as Jiexi-Token to read at least this write' }),
   propagation: Type.Literal('local'),
+  visible: Type.Optional(
+    Type.Literal(true, { description: 'with wait=visible: no replica can answer older any more' }),
+  ),
 })
 
 const FaultShape = Type.Object({

@@ -11,6 +11,8 @@ import { allotPrefix, loadRoutes } from '../../../src/registry/prefixes.js'
 import { registryLookup } from '../../../src/registry/records.js'
 import type { Registry } from '../../../src/registry/registry.js'
 import { currentRoutes } from '../../../src/registry/routes.js'
+import { findStalenessBounds } from '../../../src/registry/staleness-bounds.js'
+import { type VisibleWaits, visibleWaits } from '../../../src/registry/visible-waits.js'
 import { authorities } from '../../../src/resolution/authorities.js'
 import { changeKnowledge } from '../../../src/resolution/change-knowledge.js'
 import { memoryCached, remembered } from '../../../src/resolution/memory-cached.js'
@@ -19,6 +21,8 @@ import { compose, type Resolve } from '../../../src/resolution/resolve.js'
 import type { Administrator, Scope } from '../../../src/security/principal.js'
 import { testDatabase } from '../../support/database.js'
 
+/** T of the freshness contract here. */
+export const BOUND_MS = 1_000
 export const ADMIN_KEY = 'an-administrator-key-for-tests'
 const ADMIN: Administrator = { kind: 'administrator', apiKeyId: 'configured' }
 
@@ -27,6 +31,7 @@ export interface RestNode {
   readonly url: string
   readonly registry: Registry
   readonly resolve: Resolve
+  readonly waits: VisibleWaits
   /** Key of `acme`, which holds 88.118.8, and of `other`, which holds 88.200.1. */
   readonly acmeKey: string
   readonly otherKey: string
@@ -58,7 +63,7 @@ export async function restNode(): Promise<RestNode> {
   const { db } = database
   await ensureAdminKey(db, ADMIN_KEY)
   const clock = systemClock
-  const knowledge = changeKnowledge({ clock, boundMs: 1_000 })
+  const knowledge = changeKnowledge({ clock, boundMs: BOUND_MS })
   const follower = changeFollower({
     connect: () => db.connect(),
     knowledge,
@@ -86,6 +91,7 @@ export async function restNode(): Promise<RestNode> {
     }),
   )
 
+  const waits = visibleWaits({ clock, knowledge, boundMs: BOUND_MS, findBounds: () => findStalenessBounds(db) })
   const failures: Failure[] = []
   const routes: { method: string; url: string }[] = []
   const app = httpServer({ onFailure: (failure) => failures.push(failure) })
@@ -99,6 +105,7 @@ export async function restNode(): Promise<RestNode> {
     clock,
     routes: table,
     principalOf: (apiKey) => findPrincipal(db, apiKey),
+    waits,
     more: [importRoutes],
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -118,6 +125,7 @@ export async function restNode(): Promise<RestNode> {
     url,
     registry,
     resolve,
+    waits,
     acmeKey: await keyFor('acme', ['read', 'write', 'keys']),
     otherKey: await keyFor('other', ['read', 'write']),
     routes,

@@ -5,6 +5,9 @@ import { type Failure, httpServer } from '../../../src/protocols/http/server.js'
 import { restDoor } from '../../../src/protocols/rest/door.js'
 import type { Answer } from '../../../src/record/answer.js'
 import type { Registry } from '../../../src/registry/registry.js'
+import { findStalenessBounds } from '../../../src/registry/staleness-bounds.js'
+import { visibleWaits } from '../../../src/registry/visible-waits.js'
+import { changeKnowledge } from '../../../src/resolution/change-knowledge.js'
 import { manualClock } from '../../support/manual-clock.js'
 
 const clock = manualClock()
@@ -16,7 +19,20 @@ let answer: () => Answer | Promise<Answer>
 beforeAll(async () => {
   // Nothing here touches the registry: the resolver is the part that is scripted.
   const registry: Registry = { db, clock, committed: () => undefined }
-  restDoor(app, { resolve: () => answer(), registry, clock, routes: () => new Map(), principalOf: () => undefined })
+  const waits = visibleWaits({
+    clock,
+    knowledge: changeKnowledge({ clock, boundMs: 1_000 }),
+    boundMs: 1_000,
+    findBounds: () => findStalenessBounds(db),
+  })
+  restDoor(app, {
+    resolve: () => answer(),
+    registry,
+    clock,
+    routes: () => new Map(),
+    principalOf: () => undefined,
+    waits,
+  })
   await app.listen({ port: 0, host: '127.0.0.1' })
 })
 afterAll(async () => {
