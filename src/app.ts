@@ -37,6 +37,7 @@ import { nodeSecret } from './registry/secrets.js'
 import { findStalenessBounds, noteStalenessBound } from './registry/staleness-bounds.js'
 import { type VisibleWaits, visibleWaits } from './registry/visible-waits.js'
 import { authorities, refuseForeign } from './resolution/authorities.js'
+import { askedAnew, withToken } from './resolution/catching-up.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
 import { loadShedding } from './resolution/load-shedding.js'
 import { measured, measuredHits } from './resolution/measured.js'
@@ -45,6 +46,7 @@ import { type MemoryStore, memoryStore } from './resolution/memory-store.js'
 import { compose, type Resolve } from './resolution/resolve.js'
 import { type SharedStore, sharedStore } from './resolution/shared-cached.js'
 import { singleFlight } from './resolution/single-flight.js'
+import { type WriteTokens, writeTokens } from './resolution/write-token.js'
 
 export interface RunningNode {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
@@ -121,10 +123,12 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
   const doorRoutes = lastKnownRoutes(routes)
   // Once at hand, the table still says who may see what of an answer while the database is away.
   await untilAvailable(log, async () => doorRoutes())
-  const resolve = chainOf(core, { shared, routes })
+  const catchUp = () => follower.catchUp()
+  const resolve = chainOf(core, { shared, routes, catchUp })
   const findBounds = () => findStalenessBounds(db)
   const waits = visibleWaits({ clock, knowledge, boundMs: config.stalenessBoundMs, findBounds })
-  const app = doorsOf(core, { registry, resolve, routes: doorRoutes, waits })
+  const tokens = writeTokens({ knowledge, catchUp })
+  const app = doorsOf(core, { registry, resolve, routes: doorRoutes, waits, tokens })
   const drainMs = config.drainSeconds * 1000
   const url = await life.start('HTTP server', () => listen(app, config), {
     stop: () => app.close(),
@@ -167,12 +171,21 @@ async function sharedStoreOf({ config, database, redis, knowledge, metrics }: Co
   })
 }
 
-function chainOf(core: Core, parts: { readonly shared: SharedStore | undefined; readonly routes: Routes }): Resolve {
+interface ChainParts {
+  readonly shared: SharedStore | undefined
+  readonly routes: Routes
+  readonly catchUp: () => Promise<void>
+}
+
+function chainOf(core: Core, parts: ChainParts): Resolve {
+  const { catchUp } = parts
   const { config, database, knowledge, memory, metrics } = core
   const mark = () => knowledge.mark
   const layers = [
     measured(metrics.lookups, clock),
+    withToken({ knowledge, catchUp }),
     memoryCached({ store: memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds }),
+    askedAnew({ catchUp }),
     refuseForeign(parts.routes),
     // Half the bound: the other half is the routes', which a flight may have found that old.
     singleFlight(clock, config.stalenessBoundMs / 2, knowledge),
@@ -188,6 +201,7 @@ interface DoorParts {
   readonly resolve: Resolve
   readonly routes: Routes
   readonly waits: VisibleWaits
+  readonly tokens: WriteTokens
 }
 
 function doorsOf(core: Core, parts: DoorParts): FastifyInstance {

@@ -1,6 +1,7 @@
 /** `jiexi enterprises`, `jiexi prefixes` and `jiexi keys`: mostly for the administrator. */
 import type { Command } from 'commander'
 import type { Cli } from './cli.js'
+import { pathWith, type WaitOption, waitOf, withWait } from './freshness.js'
 import { pathOf } from './node-client.js'
 import { collectList } from './options.js'
 import { shown, shownJson, table } from './terminal.js'
@@ -96,18 +97,19 @@ function prefixCommands(command: Command, cli: Cli): void {
       ])
     })
   for (const [name, state, done] of [
-    ['suspend', 'suspended', 'Nothing can be written below it; look-ups go on.'],
-    ['resume', 'active', 'It can be written below again.'],
+    ['suspend', 'suspended', 'Nothing below it resolves or can be written until it is resumed.'],
+    ['resume', 'active', 'What lies below it resolves, and can be written, again.'],
   ] as const) {
-    command
+    const changing = command
       .command(name)
       .argument('<prefix>')
       .option(...JSON_OPTION)
-      .action(async (prefix: string, options: JsonOption) => {
-        const path = `/v1/prefixes/${pathOf(prefix)}`
-        const changed = await cli.node().json<PrefixJson>({ method: 'PATCH', path, json: { state } })
-        tell(cli, changed, options, `Prefix ${changed.prefix} is ${changed.state}. ${done}`)
-      })
+    withWait(changing).action(async (prefix: string, options: JsonOption & WaitOption) => {
+      const { query, ...waiting } = waitOf(options)
+      const path = pathWith(`/v1/prefixes/${pathOf(prefix)}`, query)
+      const changed = await cli.node().json<PrefixJson>({ ...waiting, method: 'PATCH', path, json: { state } })
+      tell(cli, changed, options, `Prefix ${changed.prefix} is ${changed.state}. ${done}`)
+    })
   }
 }
 
@@ -143,14 +145,16 @@ function keyCommands(command: Command, cli: Cli): void {
         key.label,
       ]),
     )
-  command
+  const revoking = command
     .command('revoke')
     .argument('<id>', 'the id of the key: its part between the underscores')
     .option(...JSON_OPTION)
-    .action(async (id: string, options: JsonOption) => {
-      const revoked = await cli.node().json<ApiKeyJson>({ method: 'DELETE', path: `/v1/keys/${pathOf(id)}` })
-      tell(cli, revoked, options, `API key ${revoked.id} revoked.`)
-    })
+  withWait(revoking).action(async (id: string, options: JsonOption & WaitOption) => {
+    const { query, ...waiting } = waitOf(options)
+    const path = pathWith(`/v1/keys/${pathOf(id)}`, query)
+    const revoked = await cli.node().json<ApiKeyJson>({ ...waiting, method: 'DELETE', path })
+    tell(cli, revoked, options, `API key ${revoked.id} revoked.`)
+  })
 }
 
 async function createKey(cli: Cli, options: KeyOptions): Promise<void> {

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import type { Cli } from './cli.js'
 import { EXIT_FAILED } from './failure.js'
+import { type DemandOptions, demandsOf, pathWith, withDemands } from './freshness.js'
 import { type NodeClient, pathOf } from './node-client.js'
 import { shown, shownJson, table } from './terminal.js'
 
@@ -28,19 +29,22 @@ type DataJson = string | { readonly format: string; readonly value: string }
 
 const BATCH = 1_000
 
+interface ResolveOptions extends DemandOptions {
+  readonly json?: boolean
+  readonly explain?: boolean
+}
+
 export function lookupCommands(program: Command, cli: Cli): void {
-  program
+  const lookup = program
     .command('resolve')
     .summary('look identifiers up')
     .description('Looks identifiers up. With "-" they are read from standard input, one a line.')
     .argument('<identifier...>', 'Handle, VAA code or OID; "-" for standard input')
     .option('--json', 'one JSON result a line')
     .option('--explain', 'how each answer came about')
-    .action((identifiers: string[], options: { json?: boolean; explain?: boolean }) =>
-      options.explain
-        ? explain(cli, identifiers, options.json ?? false)
-        : resolve(cli, identifiers, options.json ?? false),
-    )
+  withDemands(lookup).action((identifiers: string[], options: ResolveOptions) =>
+    options.explain ? explain(cli, identifiers, options) : resolve(cli, identifiers, options),
+  )
   program
     .command('history')
     .summary('list the versions of an identifier')
@@ -49,16 +53,18 @@ export function lookupCommands(program: Command, cli: Cli): void {
     .action((identifier: string, options: { json?: boolean }) => history(cli, identifier, options.json ?? false))
 }
 
-async function resolve(cli: Cli, wanted: readonly string[], json: boolean): Promise<void> {
+async function resolve(cli: Cli, wanted: readonly string[], options: ResolveOptions): Promise<void> {
   const single = wanted.length === 1 && wanted[0] !== '-'
+  const { query, headers } = demandsOf(options)
   for await (const identifiers of batches(allOf(cli, wanted))) {
     const { results } = await cli.node().json<{ results: LookupResult[] }>({
       method: 'POST',
-      path: '/v1/resolve',
+      path: pathWith('/v1/resolve', query),
+      headers,
       json: { identifiers },
     })
     if (results.some(({ status }) => status !== 200)) cli.exitCode = EXIT_FAILED
-    if (json) cli.terminal.out(results.map((result) => `${shownJson(result)}\n`).join(''))
+    if (options.json) cli.terminal.out(results.map((result) => `${shownJson(result)}\n`).join(''))
     else if (single) show(cli, results[0]!)
     else cli.terminal.out(table(results.map(summaryOf)))
   }
@@ -127,17 +133,18 @@ interface ExplanationJson {
   readonly problem?: { readonly detail: string }
 }
 
-async function explain(cli: Cli, wanted: readonly string[], json: boolean): Promise<void> {
+async function explain(cli: Cli, wanted: readonly string[], options: ResolveOptions): Promise<void> {
   const node = cli.node()
   for await (const identifier of allOf(cli, wanted)) {
-    const found = await explanationOf(node, identifier)
+    const found = await explanationOf(node, identifier, options)
     if (found.status !== 200) cli.exitCode = EXIT_FAILED
-    cli.terminal.out(json ? `${shownJson(found)}\n` : explanationLines(identifier, found))
+    cli.terminal.out(options.json ? `${shownJson(found)}\n` : explanationLines(identifier, found))
   }
 }
 
-function explanationOf(node: NodeClient, identifier: string): Promise<ExplanationJson> {
-  return node.json({ path: `/v1/identifiers/${pathOf(identifier)}?explain=1` })
+function explanationOf(node: NodeClient, identifier: string, options: ResolveOptions): Promise<ExplanationJson> {
+  const { query, headers } = demandsOf(options)
+  return node.json({ path: pathWith(`/v1/identifiers/${pathOf(identifier)}`, ['explain=1', ...query]), headers })
 }
 
 function explanationLines(identifier: string, found: ExplanationJson): string {

@@ -4,11 +4,12 @@ import { type Command, Option } from 'commander'
 import { messageOf } from '../platform/errors.js'
 import type { Cli } from './cli.js'
 import { Failure, UsageError } from './failure.js'
+import { pathWith, type WaitOption, waitOf, withWait } from './freshness.js'
 import { pathOf } from './node-client.js'
 import { wholeNumber } from './options.js'
 import { shown, shownJson } from './terminal.js'
 
-interface RegisterOptions {
+interface RegisterOptions extends WaitOption {
   readonly template?: string
   readonly set: Readonly<Record<string, string>>
   readonly value: readonly FreeValue[]
@@ -29,10 +30,11 @@ interface ReceiptJson {
   readonly outcome: string
   readonly version: number
   readonly token: string
+  readonly visible?: true
 }
 
 export function registrationCommands(program: Command, cli: Cli): void {
-  program
+  const registering = program
     .command('register')
     .summary('register an identifier, or replace its record')
     .argument('<identifier>')
@@ -45,15 +47,15 @@ export function registrationCommands(program: Command, cli: Cli): void {
       new Option('--if-version <n>', 'only while this version is the newest').argParser(wholeNumber).conflicts('ifNew'),
     )
     .option('--json', 'the receipt as JSON')
-    .action((identifier: string, options: RegisterOptions) => register(cli, identifier, options))
-  program
+  withWait(registering).action((identifier: string, options: RegisterOptions) => register(cli, identifier, options))
+  const withdrawing = program
     .command('withdraw')
     .summary('withdraw an identifier; its history stays')
     .argument('<identifier>')
     .option('--reason <text>', 'told to whoever looks it up')
     .option('--if-version <n>', 'only while this version is the newest', wholeNumber)
     .option('--json', 'the receipt as JSON')
-    .action((identifier: string, options: WithdrawOptions) => withdraw(cli, identifier, options))
+  withWait(withdrawing).action((identifier: string, options: WithdrawOptions) => withdraw(cli, identifier, options))
 }
 
 async function register(cli: Cli, identifier: string, options: RegisterOptions): Promise<void> {
@@ -68,9 +70,11 @@ async function register(cli: Cli, identifier: string, options: RegisterOptions):
     attributes: { ...attributes, ...options.set },
     values: [...kept, ...options.value],
   }
+  const { query, ...waiting } = waitOf(options)
   const receipt = await cli.node().json<ReceiptJson>({
+    ...waiting,
     method: 'PUT',
-    path: `/v1/identifiers/${pathOf(identifier)}`,
+    path: pathWith(`/v1/identifiers/${pathOf(identifier)}`, query),
     json: record,
     headers: conditionOf(options),
   })
@@ -85,25 +89,29 @@ function refuseNothing(identifier: string, { template, set, value, file }: Regis
   )
 }
 
-interface WithdrawOptions {
+interface WithdrawOptions extends WaitOption {
   readonly reason?: string
   readonly ifVersion?: number
   readonly json?: boolean
 }
 
 async function withdraw(cli: Cli, identifier: string, options: WithdrawOptions): Promise<void> {
-  const query = options.reason === undefined ? '' : `?${new URLSearchParams({ reason: options.reason })}`
+  const { query, ...waiting } = waitOf(options)
+  const reason = options.reason === undefined ? [] : [String(new URLSearchParams({ reason: options.reason }))]
   const receipt = await cli.node().json<ReceiptJson>({
+    ...waiting,
     method: 'DELETE',
-    path: `/v1/identifiers/${pathOf(identifier)}${query}`,
+    path: pathWith(`/v1/identifiers/${pathOf(identifier)}`, [...reason, ...query]),
     headers: conditionOf(options),
   })
   tell(cli, receipt, options.json)
 }
 
 function tell(cli: Cli, receipt: ReceiptJson, json: boolean | undefined): void {
+  const { identifier, outcome, version, visible } = receipt
   if (json) cli.terminal.out(`${shownJson(receipt)}\n`)
-  else cli.terminal.out(`${shown(receipt.identifier)}  ${receipt.outcome}, version ${receipt.version}\n`)
+  else
+    cli.terminal.out(`${shown(identifier)}  ${outcome}, version ${version}${visible ? ', visible everywhere' : ''}\n`)
 }
 
 function conditionOf(options: { readonly ifNew?: boolean; readonly ifVersion?: number }): Record<string, string> {

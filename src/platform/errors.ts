@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   'identifier-absent',
   'identifier-withdrawn',
   'version-absent',
+  'token-unknown',
   'not-found',
   'not-acceptable',
   'media-type-unsupported',

@@ -5,7 +5,9 @@
  * knowledge grows old, caches stop answering from it, and the follower connects anew.
  */
 import type { Clock } from '../platform/clock.js'
+import { type Deferred, deferred } from '../platform/deferred.js'
 import { messageOf, NodeError } from '../platform/errors.js'
+import { hurriedPause, type PauseLengths } from '../platform/hurried-pause.js'
 import type { Connection } from '../platform/postgres.js'
 import type { ChangeKnowledge, Poll } from '../resolution/change-knowledge.js'
 import { followFeed, lookBack } from './feed-poll.js'
@@ -26,23 +28,32 @@ export interface ChangeFollowerOptions {
 export interface ChangeFollower {
   /** Resolves after the first poll, whether or not it succeeded; polling goes on until `stop`. */
   start(): Promise<void>
-  /** Polls at once. Calls that come during a poll share the next one. */
+  /** There is something new: polls soon. Calls that come during a poll share the next one. */
   wake(): void
+  /**
+   * Resolves when a poll that began after the call has been applied: all that was committed before the call is known then.
+   * @throws NodeError `authority-unavailable` when that poll fails, or at once while the feed cannot be read
+   */
+  catchUp(): Promise<void>
   stop(): Promise<void>
 }
 
 const QUERY_TIMEOUT_MS = 700
+/** Between polls, whoever asks for one. */
 const MIN_GAP_MS = 5
+/** From the beginning of one poll to that of the next, when others merely say that there is something new. */
+const WOKEN_INTERVAL_MS = 20
 const MIN_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 500
 
 export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
   const { clock, knowledge, log } = options
-  const pause = interruptiblePause()
+  const pause = hurriedPause(clock)
   let connection: Connection | undefined
   let running: { readonly first: Promise<void>; readonly all: Promise<void> } | undefined
   let stopped = false
   let failures = 0
+  let catchingUp: Deferred | undefined
 
   async function connected(): Promise<Connection> {
     if (connection) return connection
@@ -62,8 +73,11 @@ export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
   }
 
   /** Gives the milliseconds to wait until the next poll. */
-  async function pollOnce(): Promise<number> {
+  async function pollOnce(): Promise<PauseLengths> {
     const startedAtMs = clock.monotonicMs()
+    // Who calls from now on waits for the next poll.
+    const waiting = catchingUp
+    catchingUp = undefined
     try {
       const on = await connected()
       const polled = await within(QUERY_TIMEOUT_MS, poll(on, { clock, knowledge }))
@@ -71,23 +85,27 @@ export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
       knowledge.apply(polled.poll, polled.startedAtMs)
       if (failures > 0) log.info('The change feed can be read again.')
       failures = 0
-      const tookMs = clock.monotonicMs() - startedAtMs
-      // Long polls, which a transaction left open for long causes, must not fill the whole time.
-      return Math.max(MIN_GAP_MS, options.intervalMs - tookMs, tookMs / 2)
+      waiting?.resolve()
+      return pauseAfter(clock.monotonicMs() - startedAtMs, options.intervalMs)
     } catch (error) {
       disconnect()
       failures += 1
       if (failures === 1) log.warn(`The change feed cannot be read, caches will go stale: ${messageOf(error)}`)
-      return Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 10))
+      for (const one of [waiting, catchingUp]) one?.reject(unreadable(error))
+      catchingUp = undefined
+      const usual = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 10))
+      return { usual, soon: usual, now: MIN_GAP_MS }
     }
   }
 
   async function pollUntilStopped(afterFirst: () => void): Promise<void> {
     while (!stopped) {
-      const pauseMs = await pollOnce()
+      const lengths = await pollOnce()
       afterFirst()
-      if (!stopped) await pause.wait({ atLeastMs: MIN_GAP_MS, atMostMs: pauseMs })
+      if (!stopped) await pause.wait(lengths)
     }
+    catchingUp?.reject(unreadable())
+    catchingUp = undefined
     disconnect()
   }
 
@@ -105,10 +123,19 @@ export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
       running ??= begin()
       return running.first
     },
-    wake: pause.interrupt,
+    wake: () => pause.hurry('soon'),
+    catchUp() {
+      // A connection lost is tried again at once for whoever needs it; after that the pauses between tries are kept.
+      if (running === undefined || stopped || failures > 1) return Promise.reject(unreadable())
+      if (catchingUp === undefined) {
+        catchingUp = deferred()
+        pause.hurry('now')
+      }
+      return catchingUp.promise
+    },
     async stop() {
       stopped = true
-      pause.interrupt()
+      pause.hurry('now')
       await running?.all
       running = undefined
     },
@@ -138,33 +165,17 @@ async function poll(
   return { poll: { ...snapshot, reset: true }, startedAtMs }
 }
 
-/** A pause that can be cut short, but not below its minimum. An interruption outside a pause shortens the next one. */
-function interruptiblePause() {
-  let interrupted = false
-  let cutShort: (() => void) | undefined
-
-  return {
-    interrupt() {
-      interrupted = true
-      cutShort?.()
-    },
-    async wait({ atLeastMs, atMostMs }: { readonly atLeastMs: number; readonly atMostMs: number }): Promise<void> {
-      await sleep(Math.min(atLeastMs, atMostMs))
-      if (!interrupted) await sleep(atMostMs - atLeastMs, (cut) => (cutShort = cut))
-      interrupted = false
-      cutShort = undefined
-    },
-  }
+function pauseAfter(tookMs: number, intervalMs: number): PauseLengths {
+  // Long polls, which a transaction left open for long causes, must not fill the whole time.
+  const usual = Math.max(MIN_GAP_MS, intervalMs - tookMs, tookMs / 2)
+  const soon = Math.max(MIN_GAP_MS, WOKEN_INTERVAL_MS - tookMs, tookMs / 2)
+  return { usual, soon: Math.min(usual, soon), now: MIN_GAP_MS }
 }
 
-function sleep(milliseconds: number, onCut?: (cut: () => void) => void): Promise<void> {
-  if (milliseconds <= 0) return Promise.resolve()
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    onCut?.(() => {
-      clearTimeout(timer)
-      resolve()
-    })
+function unreadable(cause?: unknown): NodeError {
+  return new NodeError('authority-unavailable', 'The database gave no answer. Try again shortly.', {
+    cause,
+    retryAfterSeconds: 1,
   })
 }
 

@@ -24,6 +24,8 @@ export interface ImportJob {
   readonly rowsDone: number
   readonly counts: ImportCounts
   readonly errorsStored: number
+  /** The transaction that wrote last: whoever knows of it knows of all that this import has written. undefined: nothing yet. */
+  readonly lastXid?: number
   readonly createdAt: Date
   readonly changedAt: Date
   readonly finishedAt?: Date
@@ -40,7 +42,7 @@ export interface ImportCounts {
 /** For `jobOf`. */
 export const JOB_COLUMNS = `id, ordinal, enterprise_id, created_by, options, state, halted_code, halted_reason, header,
   offset_bytes, lines_done, rows_done, created_count, replaced_count, unchanged_count, withdrawn_count, failed_count,
-  errors_stored, created_at, changed_at, finished_at, lease is not null and lease_until > clock_timestamp() as leased`
+  errors_stored, last_xid, created_at, changed_at, finished_at, lease is not null and lease_until > clock_timestamp() as leased`
 
 /**
  * Asking again with the same id and the same options gives the same job, so a lost answer is no harm.
@@ -148,6 +150,7 @@ export interface JobRow {
   readonly withdrawn_count: number
   readonly failed_count: number
   readonly errors_stored: number
+  readonly last_xid: number | null
   readonly created_at: Date
   readonly changed_at: Date
   readonly finished_at: Date | null
@@ -174,6 +177,7 @@ export function jobOf(row: JobRow): ImportJob {
       failed: row.failed_count,
     },
     errorsStored: row.errors_stored,
+    ...(row.last_xid !== null ? { lastXid: row.last_xid } : {}),
     createdAt: row.created_at,
     changedAt: row.changed_at,
     ...(row.finished_at !== null ? { finishedAt: row.finished_at } : {}),

@@ -106,6 +106,8 @@ export async function moveCursor(tx: Transaction, lease: Lease, done: DoneChunk)
     `update import set offset_bytes = $3, lines_done = $4, rows_done = rows_done + $5, header = coalesce($6::jsonb, header),
        created_count = created_count + $7, replaced_count = replaced_count + $8, unchanged_count = unchanged_count + $9,
        withdrawn_count = withdrawn_count + $10, failed_count = failed_count + $11, errors_stored = errors_stored + $12,
+       last_xid = case when $7::int + $8 + $10 > 0 and not coalesce((options->>'dryRun')::boolean, false)
+         then pg_current_xact_id()::text::bigint else last_xid end,
        lease_until = clock_timestamp() + make_interval(secs => ${LEASE_SECONDS}), changed_at = clock_timestamp()
      where id = $1 and lease = $2 returning ${JOB_COLUMNS}`,
     [

@@ -33,7 +33,7 @@ export interface Receipt {
   readonly recordedAt: string
   /** Hexadecimal; null for a withdrawal. */
   readonly contentSha256: string | null
-  /** The transaction that wrote the version: a look-up with it sees at least this. */
+  /** The transaction that wrote the version; doors make a token of it (resolution/write-token.ts). */
   readonly token: string
   readonly propagation: 'local'
 }

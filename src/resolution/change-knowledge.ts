@@ -42,6 +42,8 @@ export interface ChangeKnowledge {
   readonly epoch: string | undefined
   /** Every transaction below it has ended, and its rows have been applied. The stamp of a fill that starts now. */
   readonly mark: number
+  /** Every transaction below it had ended when the last poll's snapshot was taken; their changes, if any, are known here. */
+  readonly settledBelow: number
   /** Grows whenever entries that were kept must be checked again: after a reset or a change of routes. */
   readonly generation: number
   isFresh(): boolean
@@ -95,6 +97,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
   const pollListeners: (() => void)[] = []
   let epoch: string | undefined
   let mark = 0
+  let settledBelow = 0
   let generation = 0
   let completeFrom = Number.POSITIVE_INFINITY
   let lastPollStartMs = Number.NEGATIVE_INFINITY
@@ -181,6 +184,9 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
     get mark() {
       return mark
     },
+    get settledBelow() {
+      return settledBelow
+    },
     get generation() {
       return generation
     },
@@ -204,6 +210,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
       if (poll.epoch !== epoch || poll.reset) reset(poll)
       applyRows(poll.rows)
       advanceMark(poll.xmin)
+      settledBelow = poll.xmin
       // Whatever history it is of: a poll sent after the write was committed has brought it.
       for (const [key, { notedAtMs }] of own) if (startedAtMs > notedAtMs) own.delete(key)
       noteStart(startedAtMs)

@@ -3,7 +3,9 @@
  *
  * The life of a look-up (wired in app.ts):
  *   measured      counts it, notes its time
+ *   withToken     sees to it that the write is known here that the caller demands to see
  *   memory        answers here and now while the change feed is fresh, and validates what comes back before keeping it
+ *   askedAnew     sees to it that routes are current for who demands the authority's own answer
  *   singleFlight  joins look-ups of one key that are under way
  *   shared        Redis: one MGET per tick; an entry counts only if its MAC holds and the change feed agrees
  *   loadShedding  bounds how many wait for an authority
@@ -31,9 +33,9 @@ export interface Query {
   readonly identifier: Identifier
   /** Skip every cache. */
   readonly authoritative?: boolean
-  /** A cached answer below this version is not good enough. */
+  /** A cached answer below this version is not good enough. What the authority then answers may still be below it. */
   readonly minVersion?: number
-  /** Write token: a cached answer must know of this transaction. */
+  /** A transaction of this history (write-token.ts) that must be known before anything is answered. */
   readonly token?: number
   /** Monotonic milliseconds by which an answer must be there. */
   readonly deadlineMs?: number

@@ -56,6 +56,39 @@ describe('registering and looking up', () => {
     expect(out).toMatch(/1:URL {2}https:\/\/example.com\/\?a=1/)
   })
 
+  test('a write that waits until it is visible everywhere, and look-ups that demand to see it', async () => {
+    const options = ['--template', 'product', '--set', 'name=Waited']
+    const waited = await maker('register', `${PREFIX}/Waited-1`, ...options, '--wait')
+    expect(waited.out).toBe(`${PREFIX}/Waited-1  created, version 1, visible everywhere\n`)
+    const { token } = JSON.parse((await maker('register', `${PREFIX}/Waited-1`, ...options, '--json')).out)
+    const seen = await anybody(
+      'resolve',
+      `${PREFIX}/waited-1`,
+      '--token',
+      token,
+      '--min-version',
+      '1',
+      '--authoritative',
+    )
+    expect(seen).toMatchObject({ code: 0, out: expect.stringContaining('version 1') })
+    const early = await anybody('resolve', `${PREFIX}/waited-1`, '--min-version', '2')
+    expect(early).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('has no version 2 yet: its newest is 1'),
+    })
+    const foreign = await anybody(
+      'resolve',
+      '--explain',
+      `${PREFIX}/waited-1`,
+      '--token',
+      `${token.slice(0, -8)}00000000`,
+    )
+    expect(foreign).toMatchObject({ code: 1, err: expect.stringContaining('another history') })
+    const withdrawn = await maker('withdraw', `${PREFIX}/Waited-1`, '--reason', 'a & b', '--wait')
+    expect(withdrawn.out).toBe(`${PREFIX}/Waited-1  withdrawn, version 2, visible everywhere\n`)
+  })
+
   test('a record from a file, as a look-up gives it', async () => {
     const found = await anybody('resolve', '--json', `${PREFIX}/pump-1`)
     const { record } = JSON.parse(found.out)

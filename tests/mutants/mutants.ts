@@ -25,6 +25,8 @@ const FOLLOWER = 'src/registry/change-follower.ts'
 const FOLLOWER_TEST = 'tests/registry/change-follower.test.ts'
 const WAITS = 'src/registry/visible-waits.ts'
 const WAITS_TEST = 'tests/registry/visible-waits.test.ts'
+const CATCHING_UP = 'src/resolution/catching-up.ts'
+const CATCHING_UP_TEST = 'tests/resolution/catching-up.test.ts'
 const FOUND_TEST = 'tests/simulation/found.test.ts'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -304,5 +306,33 @@ export const MUTANTS: readonly Mutant[] = [
     text: ' || bound.epoch !== knowledge.epoch',
     replacement: '',
     tests: [WAITS_TEST],
+  },
+  {
+    name: 'a token is known as soon as its own transaction is seen',
+    file: CATCHING_UP,
+    text: 'token < options.knowledge.mark',
+    replacement: 'options.knowledge.covers(token)',
+    tests: [CATCHING_UP_TEST],
+  },
+  {
+    name: 'a token of no known transaction is passed over',
+    file: CATCHING_UP,
+    text: "throw unknownToken('this database has committed no such transaction')",
+    replacement: 'return next(plain)',
+    tests: [CATCHING_UP_TEST],
+  },
+  {
+    name: 'a token is taken whatever history it is of',
+    file: 'src/resolution/write-token.ts',
+    text: 'if (of === history()) return Number(xid)\n        throw',
+    replacement: "if (of !== '') return Number(xid)\n        throw",
+    tests: [CATCHING_UP_TEST],
+  },
+  {
+    name: 'who asks to catch up is served by the poll that is under way',
+    file: FOLLOWER,
+    text: 'waiting?.resolve()',
+    replacement: 'waiting?.resolve(); catchingUp?.resolve(); catchingUp = undefined',
+    tests: [FOLLOWER_TEST],
   },
 ]

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/platform/clock.js'
 import type { Connection, Transaction } from '../../src/platform/postgres.js'
 import { appendChange } from '../../src/registry/append-change.js'
@@ -68,6 +68,94 @@ test('many calls to wake share one poll', async () => {
   await until(() => polls.length === 2)
   await new Promise((resolve) => setTimeout(resolve, 50))
   expect(polls).toHaveLength(2)
+})
+
+test('whoever catches up knows all that was committed before, by a poll that began after', async () => {
+  const { registry, acme } = fixture
+  const { knowledge, polls, follower } = follow({ intervalMs: HOUR_MS })
+  await expect(follower.catchUp()).rejects.toMatchObject({ code: 'authority-unavailable' })
+  await follower.start()
+  for (let round = 1; round <= 20; round += 1) {
+    const receipt = await writeIdentifier(registry, acme, registration(`88.118.8/caught-${round}`, 'a'))
+    const before = polls.length
+    await Promise.all(Array.from({ length: 50 }, () => follower.catchUp()))
+    expect(knowledge.covers(Number(receipt.token))).toBe(true)
+    expect(polls.length - before).toBeLessThanOrEqual(2)
+  }
+  expect(knowledge.settledBelow).toBeGreaterThan(0)
+})
+
+test('who calls while a poll is under way waits for the next one', async () => {
+  let reached: () => void = () => undefined
+  let release: () => void = () => undefined
+  let isHeld = false
+  const { follower, polls } = follow({
+    intervalMs: HOUR_MS,
+    connect: async () => {
+      const connection = await fixture.db.connect()
+      const query: Connection['query'] = async (text, parameters) => {
+        const rows = await connection.query<never>(text, parameters)
+        if (isHeld)
+          await new Promise<void>((resolve) => {
+            isHeld = false
+            release = resolve
+            reached()
+          })
+        return rows
+      }
+      return { ...connection, query }
+    },
+  })
+  await follower.start()
+  isHeld = true
+  const underWay = new Promise<void>((resolve) => {
+    reached = resolve
+  })
+  const first = follower.catchUp()
+  await underWay
+  let isSecondDone = false
+  const second = follower.catchUp().then(() => {
+    isSecondDone = true
+  })
+  release()
+  await first
+  expect([polls.length, isSecondDone]).toEqual([2, false])
+  await second
+  expect(polls).toHaveLength(3)
+})
+
+test('while the feed cannot be read nobody waits to catch up, and who waited is told', async () => {
+  let down = false
+  const { follower } = follow({
+    intervalMs: HOUR_MS,
+    connect: async () => {
+      if (down) throw new Error('refused')
+      const connection = await fixture.db.connect()
+      const query: Connection['query'] = (text, parameters) =>
+        down ? Promise.reject(new Error('lost')) : connection.query(text, parameters)
+      return { ...connection, query }
+    },
+  })
+  await follower.start()
+  down = true
+  const refused = { code: 'authority-unavailable', retryAfterSeconds: 1 }
+  await expect(follower.catchUp()).rejects.toMatchObject(refused)
+  await expect(follower.catchUp()).rejects.toMatchObject(refused)
+  await expect(follower.catchUp()).rejects.toMatchObject(refused)
+  down = false
+  await vi.waitUntil(
+    () =>
+      follower
+        .catchUp()
+        .then(() => true)
+        .catch(() => false),
+    { timeout: 5_000, interval: 10 },
+  )
+  const last = follower.catchUp()
+  const stopped = follower.stop()
+  await last.catch((error) => expect(error).toMatchObject(refused))
+  await stopped
+  await expect(follower.catchUp()).rejects.toMatchObject(refused)
 })
 
 test('of transactions that commit in the opposite order of their ids, none is lost and each is new once', async () => {

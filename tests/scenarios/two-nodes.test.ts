@@ -104,6 +104,24 @@ test('with the token of the receipt any node reads the write at once', async () 
   }
 })
 
+test('a token of a prefix demands its routes too: what lies below a new prefix resolves anywhere at once', async () => {
+  const admin = { authorization: `Bearer ${one.adminKey}`, 'content-type': 'application/json' }
+  for (let round = 1; round <= 5; round += 1) {
+    const prefix = `88.118.5${round}`
+    const identifier = `${prefix}/first`
+    const allot = { method: 'POST', headers: admin, body: JSON.stringify({ prefix, enterpriseId: 'pumps' }) }
+    expect((await fetch(`${one.url}/v1/prefixes`, allot)).status).toBe(201)
+    const written = await put(one, enterprise.apiKey, { identifier, name: 'First' })
+    const token = { 'jiexi-token': written.headers.get('jiexi-token')! }
+    expect((await get(two, identifier, token)).status).toBe(200)
+
+    const body = JSON.stringify({ state: 'suspended' })
+    const suspended = await fetch(`${one.url}/v1/prefixes/${prefix}`, { method: 'PATCH', headers: admin, body })
+    const after = { 'jiexi-token': suspended.headers.get('jiexi-token')! }
+    expect(await (await get(two, identifier, after)).json()).toMatchObject({ code: 'prefix-not-served' })
+  }
+})
+
 test('"not registered", remembered by the other node, ends with the registration', async () => {
   const identifier = '88.118.5/later'
   expect((await get(two, identifier)).status).toBe(404)

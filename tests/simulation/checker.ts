@@ -57,7 +57,17 @@ export function checkAnswer(ledger: Ledger, look: Look, answer: Answer): void {
 export function checkError(ledger: Ledger, look: Look, error: unknown): void {
   if (!(error instanceof NodeError)) throw error
   if (error.code === 'prefix-not-served') checkRoute(ledger, look, 'suspended')
+  else if (error.code === 'token-unknown') checkUnknown(ledger, look)
   else if (error.code !== 'authority-unavailable' && error.code !== 'overloaded') throw error
+}
+
+/** A failover may have lost the write; one that is there must be known. */
+function checkUnknown(ledger: Ledger, look: Look): void {
+  const { query, knewHistory, startedAtMs } = look
+  if (!knewHistory || ledger.lastLossAtMs() >= startedAtMs) return
+  const { key } = query.identifier
+  const write = ledger.versionsOf(`i:${key}`).find(({ xid }) => xid === query.token)
+  if (write !== undefined) throw new Violation('token', `${query.token} was said to be of no known write`, key)
 }
 
 interface Judged {

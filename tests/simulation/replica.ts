@@ -5,6 +5,7 @@ import { changeFollower } from '../../src/registry/change-follower.js'
 import { registryLookup } from '../../src/registry/records.js'
 import { currentRoutes } from '../../src/registry/routes.js'
 import { authorities, type Route, refuseForeign } from '../../src/resolution/authorities.js'
+import { askedAnew, withToken } from '../../src/resolution/catching-up.js'
 import { type ChangeKnowledge, changeKnowledge } from '../../src/resolution/change-knowledge.js'
 import { loadShedding } from '../../src/resolution/load-shedding.js'
 import { memoryCached } from '../../src/resolution/memory-cached.js'
@@ -50,7 +51,6 @@ export function replica(parts: ReplicaParts): Replica {
   const owner: Owner = { frozenUntilMs: 0 }
   const clock = ownClock(time, number)
   const knowledge = changeKnowledge({ ...settings, clock, boundMs: BOUND_MS })
-  const { resolve, forget } = chainOf(parts, { clock, knowledge })
   const follower = changeFollower({
     connect: postgres.db.connect,
     knowledge,
@@ -58,6 +58,7 @@ export function replica(parts: ReplicaParts): Replica {
     intervalMs: settings.pollIntervalMs,
     log: SILENT,
   })
+  const { resolve, forget } = chainOf(parts, { clock, knowledge, catchUp: () => follower.catchUp() })
 
   // Owner is looked up by identity: the replica is its own.
   return Object.assign(owner, {
@@ -86,8 +87,14 @@ export function replica(parts: ReplicaParts): Replica {
   })
 }
 
-function chainOf(parts: ReplicaParts, own: { readonly clock: Clock; readonly knowledge: ChangeKnowledge }) {
-  const { clock, knowledge } = own
+interface Own {
+  readonly clock: Clock
+  readonly knowledge: ChangeKnowledge
+  readonly catchUp: () => Promise<void>
+}
+
+function chainOf(parts: ReplicaParts, own: Own) {
+  const { clock, knowledge, catchUp } = own
   const { postgres, redis, settings } = parts
   const mark = () => knowledge.mark
   const policy = { knowledge, clock, maxStaleSeconds: MAX_STALE_SECONDS }
@@ -100,7 +107,9 @@ function chainOf(parts: ReplicaParts, own: { readonly clock: Clock; readonly kno
     maxAgeMs: BOUND_MS / 2,
   })
   const layers = [
+    withToken({ knowledge, catchUp }),
     memoryCached({ ...policy, store: memoryStore(settings.memoryBytes) }),
+    askedAnew({ catchUp }),
     refuseForeign(routes),
     singleFlight(clock, BOUND_MS / 2, knowledge),
     ...(shared ? [shared.layer] : []),

@@ -49,8 +49,16 @@ export const adviceOf = {
       '<code>detail</code> says when and why; <code>/v1/history/</code> lists the versions, and <code>?version=</code> shows one of them.',
   },
   'version-absent': {
-    meaning: 'The identifier exists, but not in that version, or not yet at that time.',
-    action: '<code>/v1/history/</code> lists the versions there are.',
+    meaning:
+      'The identifier exists, but not in that version, or not yet at that time; or its newest version is below the one that <code>min-version</code> demands.',
+    action:
+      '<code>/v1/history/</code> lists the versions there are. A version that was once acknowledged and is missing was lost by whoever runs the database: register it anew.',
+  },
+  'token-unknown': {
+    meaning:
+      'The transaction that <code>Jiexi-Token</code> names is not part of this database’s history: the database was restored, or has failed over to a server that had not received it. Or the token was altered, or is of another node.',
+    action:
+      'Look the identifier up without the token, see whether your write is there, and repeat the write if it is not.',
   },
   'not-found': {
     meaning: 'There is no such page, enterprise, prefix, key, template or import.',

@@ -6,7 +6,8 @@ import { adviceOf } from './problem-advice.js'
 
 const CODES = Object.keys(statusOf) as readonly ProblemCode[]
 const HTML = 'text/html; charset=utf-8'
-const SECURITY = {
+const HEADERS = {
+  'cache-control': 'no-cache',
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
   'x-content-type-options': 'nosniff',
 }
@@ -15,13 +16,13 @@ const SECURITY = {
 export function problemPages(app: FastifyInstance): void {
   const list = page('Problems', `<ul>${CODES.map(linkTo).join('')}</ul>`)
   app.get('/problems', (_request, reply) => {
-    reply.headers(SECURITY).type(HTML).send(list)
+    reply.headers(HEADERS).type(HTML).send(list)
   })
   app.get<{ Params: { code: string } }>('/problems/:code', (request, reply) => {
     const code = CODES.find((known) => known === request.params.code)
     if (code === undefined)
       throw new NodeError('not-found', 'There is no problem of that name. /problems lists all there are.')
-    reply.headers(SECURITY).type(HTML).send(explained(code))
+    reply.headers(HEADERS).type(HTML).send(explained(code))
   })
 }
 

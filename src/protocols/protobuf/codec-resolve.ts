@@ -3,6 +3,7 @@
  * A record goes in as what is shown of it, or as bytes that are ready already, so that a cache of them serves batches too.
  */
 import { type Fault, messageOf, NodeError } from '../../platform/errors.js'
+import type { Staleness, Tier } from '../../record/answer.js'
 import { lengthTag, RecordCodecError, varintTag } from '../../record/wire.js'
 import { WireReader } from '../../record/wire-reader.js'
 import { WireWriter } from '../../record/wire-writer.js'
@@ -14,11 +15,22 @@ export interface ResolveProblem {
   readonly faults?: readonly Fault[]
 }
 
+/** What the header fields of a single look-up say. */
+export interface ResolveFreshness {
+  /** 0: nothing was ever registered. */
+  readonly version: number
+  readonly tier: Tier
+  readonly ageSeconds: number
+  readonly stale?: Staleness
+}
+
 interface Asked {
   /** As asked for. */
   readonly identifier: string
   /** As HTTP would answer a request for this one. */
   readonly status: number
+  /** Absent when there was no answer. */
+  readonly freshness?: ResolveFreshness
 }
 
 /** Octets as `record`: a message Record, encoded already. */
@@ -35,6 +47,18 @@ const IDENTIFIER = lengthTag(1)
 const STATUS = varintTag(2)
 const RECORD = lengthTag(3)
 const PROBLEM = lengthTag(4)
+const FRESHNESS = lengthTag(5)
+
+const VERSION = varintTag(1)
+const TIER = varintTag(2)
+const AGE_SECONDS = varintTag(3)
+const STALE = lengthTag(4)
+
+const STALE_REASON = lengthTag(1)
+const STALE_AS_OF_MS = varintTag(2)
+
+/** The numbers of the enum Tier; 0 is of no known tier. */
+const TIERS: readonly Tier[] = ['memory', 'redis', 'registry']
 
 const CODE = lengthTag(1)
 const DETAIL = lengthTag(2)
@@ -84,6 +108,7 @@ export function encodeResolveResults(results: readonly ResolveResult[]): Uint8Ar
     if ('problem' in result) writeProblem(result.problem)
     else if (result.record instanceof Uint8Array) writer.octets(RECORD, result.record)
     else writeNestedRecord(result.record)
+    if (result.freshness !== undefined) writeFreshness(result.freshness)
     writer.close(start)
   }
   return writer.finish()
@@ -92,6 +117,20 @@ export function encodeResolveResults(results: readonly ResolveResult[]): Uint8Ar
 function writeNestedRecord(shown: ShownRecord): void {
   const start = writer.open(RECORD)
   writeRecord(writer, shown)
+  writer.close(start)
+}
+
+function writeFreshness({ version, tier, ageSeconds, stale }: ResolveFreshness): void {
+  const start = writer.open(FRESHNESS)
+  writer.number(VERSION, version)
+  writer.number(TIER, 1 + TIERS.indexOf(tier))
+  writer.number(AGE_SECONDS, ageSeconds)
+  if (stale !== undefined) {
+    const staleStart = writer.open(STALE)
+    writer.text(STALE_REASON, stale.reason)
+    writer.number(STALE_AS_OF_MS, Math.max(0, Math.floor(stale.asOfMs)))
+    writer.close(staleStart)
+  }
   writer.close(start)
 }
 
@@ -124,16 +163,47 @@ function readResult(reader: WireReader): ResolvedResult {
   let identifier = ''
   let status = 0
   let outcome: { readonly record: RecordMessage } | { readonly problem: ResolveProblem } | undefined
+  let freshness: ResolveFreshness | undefined
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === IDENTIFIER) identifier = reader.text()
     else if (tag === STATUS) status = reader.number()
     else if (tag === RECORD) outcome = { record: decodeRecordMessage(reader.octets()) }
     else if (tag === PROBLEM) outcome = { problem: readProblem(reader) }
+    else if (tag === FRESHNESS) freshness = readFreshness(reader)
     else reader.skip(tag)
   }
   reader.leave(outerEnd)
   if (outcome === undefined) throw new RecordCodecError(`the result for ${identifier} has neither record nor problem`)
-  return { identifier, status, ...outcome }
+  return { identifier, status, ...outcome, ...(freshness && { freshness }) }
+}
+
+function readFreshness(reader: WireReader): ResolveFreshness {
+  const outerEnd = reader.enter()
+  let version = 0
+  let tier = 0
+  let ageSeconds = 0
+  let asOfMs: number | undefined
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === VERSION) version = reader.number()
+    else if (tag === TIER) tier = reader.number()
+    else if (tag === AGE_SECONDS) ageSeconds = reader.number()
+    else if (tag === STALE) asOfMs = readAsOfMs(reader)
+    else reader.skip(tag)
+  }
+  reader.leave(outerEnd)
+  const known = { version, tier: TIERS[tier - 1] ?? 'registry', ageSeconds }
+  return asOfMs === undefined ? known : { ...known, stale: { reason: 'authority-unavailable', asOfMs } }
+}
+
+function readAsOfMs(reader: WireReader): number {
+  const outerEnd = reader.enter()
+  let asOfMs = 0
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === STALE_AS_OF_MS) asOfMs = reader.number()
+    else reader.skip(tag)
+  }
+  reader.leave(outerEnd)
+  return asOfMs
 }
 
 function readProblem(reader: WireReader): ResolveProblem {

@@ -12,6 +12,7 @@ export {
   encodeResolveRequest,
   encodeResolveResults,
   type ResolvedResult,
+  type ResolveFreshness,
   type ResolveProblem,
   type ResolveResult,
 } from './codec-resolve.js'

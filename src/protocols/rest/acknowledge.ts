@@ -1,12 +1,15 @@
 /**
  * When a write is acknowledged: once it is committed or, with `?wait=visible`, once no process of the node can answer older
- * than it. What the query of a write may say is read here too.
+ * than it. Its token goes out with every answer, also with the refusal of one that could not be waited for.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Fault } from '../../platform/errors.js'
-import type { VisibleWaits } from '../../registry/visible-waits.js'
-import { malformedQuery } from './lookup-options.js'
+import type { Registry } from '../../registry/registry.js'
+import type { WaitingPlace } from '../../registry/visible-waits.js'
+import { TOKEN_HEADER } from './demands.js'
+import type { RestOptions } from './door-options.js'
+import { malformedQuery, queryIn } from './lookup-options.js'
 
 /** For routes whose query is checked against a schema. */
 export const WaitQuery = Type.Object(
@@ -20,39 +23,72 @@ export const WaitQuery = Type.Object(
   { additionalProperties: false },
 )
 
+export type Wait = 'visible' | undefined
+
 export interface Write<Result> {
   readonly reply: FastifyReply
-  /** What was asked for: `visible`, or nothing. */
-  readonly wait: 'visible' | undefined
+  readonly wait: Wait
   readonly carryOut: () => Promise<Result>
-  /** The newest transaction that the result stands for; undefined when nothing is there to be waited for. */
-  readonly tokenOf?: (result: Result) => string | undefined
+  /** The newest transaction that the result stands for, where it is known; undefined: nothing is there to wait for. */
+  readonly standsFor: (result: Result) => { readonly xid?: number | undefined } | undefined
+}
+
+export interface Acknowledged<Result> {
+  readonly result: Result
+  /** The token of a transaction of this write. */
+  tokenOf(xid: number): string
 }
 
 /** @throws NodeError what the write throws, and `overloaded` before or `not-yet-visible` after it */
-export async function acknowledge<Result>(waits: VisibleWaits, write: Write<Result>): Promise<Result> {
-  const { reply, wait, carryOut, tokenOf } = write
-  if (wait === undefined) return carryOut()
-  const place = waits.takePlace()
+export async function acknowledge<Result>(
+  { waits, tokens }: Pick<RestOptions, 'waits' | 'tokens'>,
+  { reply, wait, carryOut, standsFor }: Write<Result>,
+): Promise<Acknowledged<Result>> {
+  const place = wait === undefined ? undefined : waits.takePlace()
   try {
+    const tokenOf = tokens.begin()
     const result = await carryOut()
-    const token = tokenOf?.(result)
-    if (tokenOf !== undefined && token === undefined) return result
-    // A client that hangs up has nobody waiting for it.
-    reply.raw.once('close', place.leave)
-    if (reply.raw.closed) place.leave()
-    await place.untilVisible(token === undefined ? undefined : Number(token))
-    return result
+    const written = standsFor(result)
+    if (written?.xid !== undefined) reply.header(TOKEN_HEADER, tokenOf(written.xid))
+    if (written !== undefined && place !== undefined) await waitAt(place, reply, written.xid)
+    return { result, tokenOf }
   } finally {
-    reply.raw.off('close', place.leave)
-    place.leave()
+    place?.leave()
   }
+}
+
+async function waitAt(place: WaitingPlace, { raw }: FastifyReply, xid: number | undefined): Promise<void> {
+  // Of a client that hangs up nothing is left.
+  raw.once('close', place.leave)
+  if (raw.closed) place.leave()
+  try {
+    await place.untilVisible(xid)
+  } finally {
+    raw.off('close', place.leave)
+  }
+}
+
+/** For commands that do not tell which transaction was theirs. */
+export async function administer<Result>(
+  door: RestOptions,
+  asked: { readonly reply: FastifyReply; readonly wait: Wait },
+  command: (registry: Registry) => Promise<Result>,
+): Promise<Result> {
+  let xid: number | undefined
+  const registry: Registry = {
+    ...door.registry,
+    committed(change) {
+      xid = change.xid
+      door.registry.committed(change)
+    },
+  }
+  const write = { ...asked, carryOut: () => command(registry), standsFor: () => ({ xid }) }
+  return (await acknowledge(door, write)).result
 }
 
 /** The query of a write that is read by hand: `wait`, and what else is known there. @throws NodeError `request-malformed` */
 export function readWriteQuery(request: FastifyRequest, known: readonly string[] = []): URLSearchParams {
-  const url = request.raw.url!
-  const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
+  const query = new URLSearchParams(queryIn(request.raw.url!))
   const names = [...known, 'wait']
   const faults: Fault[] = []
   for (const name of new Set(query.keys())) {
@@ -66,7 +102,7 @@ export function readWriteQuery(request: FastifyRequest, known: readonly string[]
   return query
 }
 
-export function waitIn(query: URLSearchParams): 'visible' | undefined {
+export function waitIn(query: URLSearchParams): Wait {
   return query.get('wait') === 'visible' ? 'visible' : undefined
 }
 

@@ -14,10 +14,15 @@ export function headersOfAnswer(answer: Answer, nowMs: number): Record<string, s
   const headers: Record<string, string> = {
     'cache-control': 'no-cache',
     vary: 'Accept',
-    age: stale === undefined ? '0' : String(Math.max(0, Math.floor((nowMs - stale.asOfMs) / 1000))),
+    age: String(ageSecondsOf(answer, nowMs)),
     'cache-status': CACHE_STATUS[answer.tier],
     'jiexi-version': String(answer.version),
   }
   if (stale !== undefined) headers['jiexi-stale'] = `${stale.reason}; asof=${new Date(stale.asOfMs).toISOString()}`
   return headers
+}
+
+/** Seconds since the answer was last known to be current: 0 unless stale. */
+export function ageSecondsOf({ stale }: Answer, nowMs: number): number {
+  return stale === undefined ? 0 : Math.max(0, Math.floor((nowMs - stale.asOfMs) / 1000))
 }

@@ -19,7 +19,7 @@ import { acknowledge, readWriteQuery, waitIn } from './acknowledge.js'
 import type { RestOptions } from './door-options.js'
 import { draftError } from './draft-error.js'
 import { requireIdentifier } from './identifier-path.js'
-import { idempotencyOf } from './identifiers.js'
+import { idempotencyOf, receiptJson } from './identifiers.js'
 
 export interface BatchWriteResult {
   /** As sent; null when none was. */
@@ -43,28 +43,22 @@ export function batchWrite(door: RestOptions, authenticate: Authenticate) {
     const nowSeconds = Math.floor(door.clock.nowMs() / 1000)
     const read = items.map((item) => readItem(item, nowSeconds))
     const good = read.flatMap((one) => (one.ok ? [one.registration] : []))
-    const carryOut = async () => {
-      const written =
-        good.length === 0 ? [] : await writeIdentifiers(door.registry, principal, good, idempotencyOf(request))
-      const token = newestToken(written)
-      if (token !== undefined) reply.header('jiexi-token', token)
-      return written
-    }
-    const written = await acknowledge(door.waits, { reply, wait, carryOut, tokenOf: newestToken })
+    const carryOut = async () =>
+      good.length === 0 ? [] : await writeIdentifiers(door.registry, principal, good, idempotencyOf(request))
+    const { result: written, tokenOf } = await acknowledge(door, { reply, wait, carryOut, standsFor: newest })
 
     let next = 0
     const outcomes = read.map((one): ItemOutcome => (one.ok ? written[next++]! : one))
-    const visible = wait === undefined ? {} : { visible: true }
     return reply
       .header('cache-control', 'no-store')
-      .send({ results: outcomes.map((outcome, at) => resultOf(items[at], outcome, visible)) })
+      .send({ results: outcomes.map((outcome, at) => resultOf(items[at], outcome, { tokenOf, wait })) })
   }
 }
 
-/** undefined: nothing was written, nor was there before. */
-function newestToken(outcomes: readonly ItemOutcome[]): string | undefined {
-  const tokens = outcomes.flatMap((one) => (one.ok ? [Number(one.receipt.token)] : []))
-  return tokens.length === 0 ? undefined : String(Math.max(...tokens))
+/** The highest transaction stands for all of them; undefined: nothing was written, nor was there before. */
+function newest(outcomes: readonly ItemOutcome[]): { readonly xid: number } | undefined {
+  const xids = outcomes.flatMap((one) => (one.ok ? [Number(one.receipt.token)] : []))
+  return xids.length === 0 ? undefined : { xid: Math.max(...xids) }
 }
 
 /** @throws NodeError `request-malformed`, `too-large` */
@@ -136,12 +130,14 @@ function malformed(field: string, reason: string): NodeError {
   return new NodeError('request-malformed', `${name} ${reason}.`, { faults: [{ field: name, reason }] })
 }
 
-function resultOf(item: unknown, outcome: ItemOutcome, visible: { readonly visible?: boolean }): BatchWriteResult {
+function resultOf(
+  item: unknown,
+  outcome: ItemOutcome,
+  acknowledged: Parameters<typeof receiptJson>[1],
+): BatchWriteResult {
   const given = typeof item === 'object' && item !== null ? (item as { identifier?: unknown }).identifier : null
   const identifier = typeof given === 'string' ? given : null
-  if (outcome.ok) {
-    const { receipt } = outcome
-    return { identifier, status: receipt.outcome === 'created' ? 201 : 200, receipt: { ...receipt, ...visible } }
-  }
-  return { identifier, status: statusOf[outcome.error.code], problem: problemOfItem(outcome.error) }
+  if (!outcome.ok) return { identifier, status: statusOf[outcome.error.code], problem: problemOfItem(outcome.error) }
+  const receipt = receiptJson(outcome.receipt, acknowledged)
+  return { identifier, status: receipt.outcome === 'created' ? 201 : 200, receipt }
 }

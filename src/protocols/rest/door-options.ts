@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.js'
 import type { Registry } from '../../registry/registry.js'
 import type { VisibleWaits } from '../../registry/visible-waits.js'
 import type { Resolve } from '../../resolution/resolve.js'
+import type { WriteTokens } from '../../resolution/write-token.js'
 import type { PrincipalOf } from '../http/authenticate.js'
 import type { Scope } from './door.js'
 import type { Remembered } from './plain-lane.js'
@@ -17,6 +18,7 @@ export interface RestOptions {
   readonly routes: Routes
   readonly principalOf: PrincipalOf
   readonly waits: VisibleWaits
+  readonly tokens: WriteTokens
   /** Routes of this door that are kept elsewhere, such as imports: described and guarded like the others. */
   readonly more?: readonly ((scope: Scope) => void)[]
 }

@@ -6,6 +6,8 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import type {
   FastifyBaseLogger,
   FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
@@ -50,6 +52,7 @@ export function restDoor(server: FastifyInstance, door: RestOptions): void {
   server.answerEarly(refuseBadEscapes)
   server.register(async (plain) => {
     plain.addHook('onRoute', sayWhatIsTaken)
+    plain.addHook('onRequest', keepNothing)
     await docs(plain)
     const app = plain.withTypeProvider<TypeBoxTypeProvider>()
     Settings.Set({ maxErrors: MAX_SCHEMA_ERRORS })
@@ -70,6 +73,12 @@ export function restDoor(server: FastifyInstance, door: RestOptions): void {
     ])
       routes(scope)
   })
+}
+
+/** Unless a route says otherwise: nobody downstream may keep an answer beyond the freshness bound. */
+function keepNothing(_request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  reply.header('cache-control', 'no-store')
+  done()
 }
 
 /** A route that says nothing else takes JSON; what else this node could read is 415 there. */

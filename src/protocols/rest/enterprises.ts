@@ -4,7 +4,7 @@ import { NodeError } from '../../platform/errors.js'
 import { issueApiKey, listApiKeys, revokeApiKey } from '../../registry/api-keys.js'
 import { changeEnterprise, createEnterprise, findEnterprise, listEnterprises } from '../../registry/enterprises.js'
 import type { Scope as KeyScope } from '../../security/principal.js'
-import { acknowledge, WaitQuery } from './acknowledge.js'
+import { administer, WaitQuery } from './acknowledge.js'
 import { answers, operation } from './documented.js'
 import type { Scope } from './door.js'
 import { pageOf } from './pages.js'
@@ -21,7 +21,7 @@ const json = 'application/json'
 const one = { [json]: EnterpriseShape }
 
 export function enterpriseRoutes({ app, door, authenticate }: Scope): void {
-  const { registry, waits } = door
+  const { registry } = door
   app.post(
     '/v1/enterprises',
     {
@@ -94,8 +94,9 @@ export function enterpriseRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const principal = await authenticate(request)
-      const carryOut = () => changeEnterprise(registry, principal, { ...request.body, id: request.params.id })
-      return acknowledge(waits, { reply, wait: request.query.wait, carryOut })
+      return administer(door, { reply, wait: request.query.wait }, (registry) =>
+        changeEnterprise(registry, principal, { ...request.body, id: request.params.id }),
+      )
     },
   )
 }
@@ -111,7 +112,7 @@ const KeyInput = Type.Object(
 )
 
 export function apiKeyRoutes({ app, door, authenticate }: Scope): void {
-  const { registry, waits } = door
+  const { registry } = door
   app.post(
     '/v1/enterprises/:id/keys',
     {
@@ -130,12 +131,17 @@ export function apiKeyRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const { scopes, expiresAt, ...rest } = request.body
-      const issued = await issueApiKey(registry, await authenticate(request), {
+      const principal = await authenticate(request)
+      const wanted = {
         ...rest,
         enterpriseId: request.params.id,
         scopes: scopes as readonly KeyScope[],
         ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
-      })
+      }
+      // Known everywhere at once: nobody remembers keys that there were not.
+      const issued = await administer(door, { reply, wait: undefined }, (registry) =>
+        issueApiKey(registry, principal, wanted),
+      )
       return reply.code(201).header('cache-control', 'no-store').send(issued)
     },
   )
@@ -167,8 +173,9 @@ export function apiKeyRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const principal = await authenticate(request)
-      const carryOut = () => revokeApiKey(registry, principal, request.params.id)
-      return acknowledge(waits, { reply, wait: request.query.wait, carryOut })
+      return administer(door, { reply, wait: request.query.wait }, (registry) =>
+        revokeApiKey(registry, principal, request.params.id),
+      )
     },
   )
 }

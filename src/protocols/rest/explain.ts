@@ -6,6 +6,8 @@ import { findRoute } from '../../resolution/authorities.js'
 import type { Query, Step, Trace } from '../../resolution/resolve.js'
 import type { Principal } from '../../security/principal.js'
 import { type Problem, problemOfItem, statusOf } from '../http/problem.js'
+import { ageSecondsOf } from './answer-headers.js'
+import { requireMinVersion } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { readerOf } from './readers.js'
 import { recordJson } from './record-json.js'
@@ -27,6 +29,7 @@ export interface Explanation {
   readonly tier?: string
   readonly outcome: Answer['kind'] | 'failed'
   readonly version?: number
+  readonly ageSeconds?: number
   readonly stale?: { readonly reason: string; readonly asOf: string }
   readonly record?: unknown
   readonly problem?: Pick<Problem, 'code' | 'detail' | 'faults'>
@@ -47,7 +50,7 @@ export async function explain(door: RestOptions, query: Query, principal: Princi
     ...(route === undefined ? {} : { authority: { prefix: route.prefix, kind: 'registry', state: route.state } }),
     steps,
     elapsedMs: took,
-    ...('error' in outcome ? explainedError(outcome.error) : explainedAnswer(outcome.answer)),
+    ...('error' in outcome ? explainedError(outcome.error) : explainedAnswer(outcome.answer, door.clock.nowMs())),
     ...('answer' in outcome && outcome.answer.kind === 'found'
       ? {
           record: recordJson(
@@ -65,7 +68,8 @@ export async function explain(door: RestOptions, query: Query, principal: Princi
 
 function explainedAnswer(
   answer: Answer,
-): Pick<Explanation, 'status' | 'outcome' | 'tier' | 'version' | 'stale' | 'problem'> {
+  nowMs: number,
+): Pick<Explanation, 'status' | 'outcome' | 'tier' | 'version' | 'ageSeconds' | 'stale' | 'problem'> {
   const { kind, tier, version, stale } = answer
   const refusal = answer.kind === 'found' ? undefined : refusalOf(answer)
   return {
@@ -73,6 +77,7 @@ function explainedAnswer(
     outcome: kind,
     tier,
     version,
+    ageSeconds: ageSecondsOf(answer, nowMs),
     ...(stale === undefined ? {} : { stale: { reason: stale.reason, asOf: new Date(stale.asOfMs).toISOString() } }),
     ...(refusal === undefined ? {} : { problem: problemOfItem(refusal) }),
   }
@@ -87,7 +92,9 @@ type Outcome = { readonly answer: Answer } | { readonly error: unknown }
 
 async function outcomeOf(door: RestOptions, query: Query): Promise<Outcome> {
   try {
-    return { answer: await door.resolve(query) }
+    const answer = await door.resolve(query)
+    requireMinVersion(answer, query.minVersion)
+    return { answer }
   } catch (error) {
     return { error }
   }

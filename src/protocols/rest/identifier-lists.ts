@@ -6,6 +6,7 @@ import { listVersions } from '../../registry/history.js'
 import { type ListedIdentifier, listIdentifiers } from '../../registry/list-identifiers.js'
 import { findRoute, type RouteTable } from '../../resolution/authorities.js'
 import type { Authenticate } from '../http/authenticate.js'
+import { readDemands } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { identifierInPath } from './identifier-path.js'
 import { type Paged, pageOf } from './pages.js'
@@ -42,7 +43,9 @@ export function history(door: RestOptions, authenticate: Authenticate) {
   return async (request: FastifyRequest, reply: FastifyReply, page: HistoryQuery) => {
     const principal = await authenticate(request)
     const identifier = identifierInPath(request.raw.url!, '/v1/history/')
-    const answer = await door.resolve({ identifier })
+    const demands = await readDemands(door.tokens, { authoritative: true, minVersion: undefined }, request.headers)
+    // Of the same moment as the list, which comes from the database.
+    const answer = await door.resolve({ identifier, ...demands })
     if (answer.kind === 'absent' || answer.kind === 'referral') throw refusalOf(answer)
     const { limit = DEFAULT_PAGE } = page
     const found = await listVersions(door.registry.db, identifier.key, { ...page, limit: limit + 1 })

@@ -6,7 +6,7 @@ import { amendIdentifier, type Idempotency, type Receipt, writeIdentifier } from
 import type { Authenticate } from '../http/authenticate.js'
 import { digestOf } from '../http/body-parsers.js'
 import { formatTag } from '../http/conditional.js'
-import { acknowledge, readWriteQuery, waitIn, withoutWait } from './acknowledge.js'
+import { acknowledge, readWriteQuery, type Wait, waitIn, withoutWait } from './acknowledge.js'
 import type { RestOptions } from './door-options.js'
 import { draftError } from './draft-error.js'
 import { identifierInPath, pathOfIdentifier } from './identifier-path.js'
@@ -29,19 +29,11 @@ export function identifierWrites(door: RestOptions, authenticate: Authenticate):
     return { principal, identifier, condition: precondition === undefined ? {} : { precondition } }
   }
   /** Carries it out, and tells so when it is time to. */
-  async function receipt({ reply, query }: Asked, write: () => Promise<Receipt>): Promise<FastifyReply> {
+  async function receipt({ reply, query }: Asked, carryOut: () => Promise<Receipt>): Promise<FastifyReply> {
     const wait = waitIn(query)
-    const written = await acknowledge(door.waits, {
-      reply,
-      wait,
-      carryOut: async () => {
-        const done = await write()
-        reply.header('jiexi-token', done.token)
-        return done
-      },
-      tokenOf: ({ token }) => token,
-    })
-    return sendReceipt(reply, wait === undefined ? written : { ...written, visible: true })
+    const standsFor = ({ token }: Receipt) => ({ xid: Number(token) })
+    const { result, tokenOf } = await acknowledge(door, { reply, wait, carryOut, standsFor })
+    return sendReceipt(reply, receiptJson(result, { tokenOf, wait }))
   }
   const nowSeconds = () => Math.floor(door.clock.nowMs() / 1000)
 
@@ -100,16 +92,26 @@ export function idempotencyOf(request: FastifyRequest): Idempotency | undefined 
   return { key: String(key), requestSha256: digestOf(request, withoutWait(request.raw.url!)) }
 }
 
-function sendReceipt(reply: FastifyReply, written: Receipt & { readonly visible?: true }): FastifyReply {
+/** As callers get it: with a token that they can send back. */
+export function receiptJson(
+  receipt: Receipt,
+  { tokenOf, wait }: { readonly tokenOf: (xid: number) => string; readonly wait: Wait },
+): ReceiptJson {
+  return { ...receipt, token: tokenOf(Number(receipt.token)), ...(wait === undefined ? {} : { visible: true }) }
+}
+
+export type ReceiptJson = Receipt & { readonly visible?: true }
+
+function sendReceipt(reply: FastifyReply, receipt: ReceiptJson): FastifyReply {
   return reply
-    .code(written.outcome === 'created' ? 201 : 200)
+    .code(receipt.outcome === 'created' ? 201 : 200)
     .headers({
       'cache-control': 'no-store',
-      location: pathOfIdentifier(written.identifier),
-      etag: formatTag(written.version),
-      'jiexi-version': String(written.version),
+      location: pathOfIdentifier(receipt.identifier),
+      etag: formatTag(receipt.version),
+      'jiexi-version': String(receipt.version),
     })
-    .send(written)
+    .send(receipt)
 }
 
 function reasonOf({ body }: FastifyRequest, query: URLSearchParams): string | undefined {

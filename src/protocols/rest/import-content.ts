@@ -10,34 +10,42 @@ import { NodeError } from '../../platform/errors.js'
 import type { ReceiveContent } from '../../registry/bulk-import.js'
 import { type ImportJob, requireImport, requireOwn } from '../../registry/import-jobs.js'
 import type { ImportFormat } from '../../registry/import-quotes.js'
-import type { Registry } from '../../registry/registry.js'
 import type { Authenticate } from '../http/authenticate.js'
 import { streamBody } from '../http/body-deadline.js'
+import { acknowledge, readWriteQuery, waitIn } from './acknowledge.js'
+import type { RestOptions } from './door-options.js'
 import { importJson } from './import-shapes.js'
 
 type ById = { Params: { readonly id: string } }
 
 export interface ContentOptions {
-  readonly registry: Registry
+  readonly door: RestOptions
   readonly authenticate: Authenticate
   readonly receive: ReceiveContent
 }
 
-export function importContent({ registry, authenticate, receive }: ContentOptions) {
+export function importContent({ door, authenticate, receive }: ContentOptions) {
+  const { registry } = door
   return async (request: FastifyRequest<ById>, reply: FastifyReply): Promise<FastifyReply> => {
     const principal = await authenticate(request)
     const { id } = request.params
     const offsetBytes = offsetOf(request.headers)
     const last = isLast(request.headers)
     refuseCoding(request.headers)
+    const wait = waitIn(readWriteQuery(request))
     streamBody(request)
     try {
       refuseOtherFormat(request.headers, await requireOwn(registry.db, principal, id))
       const content = bodyOf(request.raw)
-      const job = await receive(principal, { importId: id, offsetBytes, last, content })
+      const { result: job, tokenOf } = await acknowledge(door, {
+        reply,
+        wait,
+        carryOut: () => receive(principal, { importId: id, offsetBytes, last, content }),
+        standsFor: ({ lastXid }) => (lastXid === undefined ? undefined : { xid: lastXid }),
+      })
       return reply
         .headers({ 'cache-control': 'no-store', 'upload-offset': String(job.offsetBytes) })
-        .send(importJson(job))
+        .send({ ...importJson(job, tokenOf), ...(wait === undefined ? {} : { visible: true }) })
     } catch (error) {
       if (error instanceof NodeError && error.code === 'import-conflict') {
         const job = await requireImport(registry.db, principal, id)

@@ -54,6 +54,12 @@ export const ImportShape = Type.Object({
     failed: Count,
   }),
   errors: Type.Integer({ minimum: 0, description: 'faults that can be read at /v1/imports/{id}/errors' }),
+  token: Type.Optional(
+    Type.String({ description: 'send it as Jiexi-Token to see at least what this import has written so far' }),
+  ),
+  visible: Type.Optional(
+    Type.Literal(true, { description: 'with wait=visible: no replica can answer older any more' }),
+  ),
   enterpriseId: Type.Union([Type.String(), Type.Null()]),
   createdBy: Type.String({ description: 'API key id' }),
   createdAt: Time,
@@ -61,7 +67,7 @@ export const ImportShape = Type.Object({
   finishedAt: Type.Union([Time, Type.Null()]),
 })
 
-export function importJson(job: ImportJob) {
+export function importJson(job: ImportJob, tokenOf: (xid: number) => string) {
   const { format, template, mode, dryRun, source } = job.options
   return {
     id: job.id,
@@ -75,6 +81,7 @@ export function importJson(job: ImportJob) {
     offset: job.offsetBytes,
     rows: { done: job.rowsDone, ...job.counts },
     errors: job.errorsStored,
+    ...(job.lastXid === undefined ? {} : { token: tokenOf(job.lastXid) }),
     enterpriseId: job.enterpriseId ?? null,
     createdBy: job.createdBy,
     createdAt: job.createdAt.toISOString(),

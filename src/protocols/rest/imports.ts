@@ -12,6 +12,8 @@ import { malformedField } from '../../registry/checks.js'
 import { listImports, openImport, requireImport } from '../../registry/import-jobs.js'
 import { readImportOptions } from '../../registry/import-options.js'
 import { checkJson } from '../http/strict-json.js'
+import { WaitQuery } from './acknowledge.js'
+import { TOKEN_HEADER } from './demands.js'
 import { answers, described, describedOnly, operation } from './documented.js'
 import type { Scope } from './door.js'
 import { importContent } from './import-content.js'
@@ -58,7 +60,7 @@ function openRoute({ app, door, authenticate }: Scope): void {
           location: `/v1/imports/${job.id}`,
           'upload-offset': String(job.offsetBytes),
         })
-        .send(importJson(job))
+        .send(importJson(job, door.tokens.begin()))
     },
   )
 }
@@ -78,8 +80,11 @@ function readRoutes({ app, door, authenticate }: Scope): void {
       const { limit = DEFAULT_PAGE, after } = request.query
       const before = after === undefined ? {} : { before: ordinalOf(after) }
       const jobs = await listImports(db, await authenticate(request), { ...before, limit: limit + 1 })
+      const tokenOf = door.tokens.begin()
       const { items, next } = pageOf(jobs, limit, ({ ordinal }) => String(ordinal))
-      return reply.header('cache-control', 'no-store').send({ items: items.map(importJson), next })
+      return reply
+        .header('cache-control', 'no-store')
+        .send({ items: items.map((job) => importJson(job, tokenOf)), next })
     },
   )
   app.get(
@@ -99,9 +104,9 @@ function readRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const job = await requireImport(db, await authenticate(request), request.params.id)
-      return reply
-        .headers({ 'cache-control': 'no-store', 'upload-offset': String(job.offsetBytes) })
-        .send(importJson(job))
+      const shown = importJson(job, door.tokens.begin())
+      if (shown.token !== undefined) reply.header(TOKEN_HEADER, shown.token)
+      return reply.headers({ 'cache-control': 'no-store', 'upload-offset': String(job.offsetBytes) }).send(shown)
     },
   )
 }
@@ -126,6 +131,7 @@ function contentRoute({ app, door, authenticate }: Scope): void {
             secured: true,
           }),
           params: ById,
+          querystring: WaitQuery,
           headers: Type.Object({
             'upload-offset': Type.Integer({ minimum: 0, description: 'where in the file this content begins' }),
             'upload-complete': Type.Optional(Type.Enum(['?1', '?0'])),
@@ -135,7 +141,7 @@ function contentRoute({ app, door, authenticate }: Scope): void {
           ...answers(200, 'The import as it is now', one),
         },
       },
-      importContent({ registry, authenticate, receive }),
+      importContent({ door, authenticate, receive }),
     )
   })
 }

@@ -18,14 +18,21 @@ const MAX_REPEATS = 100
 const MAX_INDEX = 4_294_967_295
 const DIGITS = /^\d{1,15}$/
 const TIME = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i
-const REPEATABLE: ReadonlySet<string> = new Set(['index', 'type', 'attribute'])
-const SINGLE: ReadonlySet<string> = new Set(['values', 'version', 'at', 'explain', 'authoritative', 'minVersion'])
+const REPEATABLE = ['index', 'type', 'attribute']
+const DEMANDS = ['authoritative', 'min-version']
+const SINGLE = ['values', 'version', 'at', 'explain', ...DEMANDS]
+
+/** What stands after the "?" of an address. */
+export function queryIn(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? '' : url.slice(mark + 1)
+}
 
 /** Of a query without its "?". @throws NodeError `request-malformed` with every fault */
 export function readLookupOptions(query: string): LookupOptions {
   const parameters = new URLSearchParams(query)
   const faults: Fault[] = []
-  checkNames(parameters, faults)
+  checkNames(parameters, { single: SINGLE, repeatable: REPEATABLE, faults })
 
   const versionNumber = wholeNumber(parameters, 'version', faults)
   const atMs = time(parameters, faults)
@@ -40,11 +47,27 @@ export function readLookupOptions(query: string): LookupOptions {
     allValues: flag(parameters, 'values', { when: 'all', faults }),
     past: versionNumber !== undefined ? { version: versionNumber } : atMs !== undefined ? { atMs } : undefined,
     explain: flag(parameters, 'explain', { when: '1', faults }),
-    authoritative: flag(parameters, 'authoritative', { when: '1', faults }),
-    minVersion: wholeNumber(parameters, 'minVersion', faults),
+    ...demandsIn(parameters, faults),
   }
   if (faults.length > 0) throw malformedQuery(faults)
   return options
+}
+
+/** What counts for every identifier of a batch. @throws NodeError `request-malformed` with every fault */
+export function readBatchOptions(query: string): Pick<LookupOptions, 'authoritative' | 'minVersion'> {
+  const parameters = new URLSearchParams(query)
+  const faults: Fault[] = []
+  checkNames(parameters, { single: DEMANDS, repeatable: [], faults })
+  const options = demandsIn(parameters, faults)
+  if (faults.length > 0) throw malformedQuery(faults)
+  return options
+}
+
+function demandsIn(parameters: URLSearchParams, faults: Fault[]) {
+  return {
+    authoritative: flag(parameters, 'authoritative', { when: '1', faults }),
+    minVersion: wholeNumber(parameters, 'min-version', faults),
+  }
 }
 
 /** True when nothing narrows or widens what is shown. */
@@ -58,16 +81,19 @@ export function malformedQuery(faults: readonly Fault[]): NodeError {
   return new NodeError('request-malformed', `The query cannot be taken: ${said}.`, { faults })
 }
 
-function checkNames(parameters: URLSearchParams, faults: Fault[]): void {
+interface Known {
+  readonly single: readonly string[]
+  readonly repeatable: readonly string[]
+  readonly faults: Fault[]
+}
+
+function checkNames(parameters: URLSearchParams, { single, repeatable, faults }: Known): void {
   for (const name of new Set(parameters.keys())) {
     const count = parameters.getAll(name).length
-    if (REPEATABLE.has(name)) {
+    if (repeatable.includes(name)) {
       if (count > MAX_REPEATS) faults.push({ field: name, reason: `at most ${MAX_REPEATS} of them` })
-    } else if (!SINGLE.has(name)) {
-      faults.push({
-        field: name.slice(0, 64),
-        reason: `unknown; known are ${[...REPEATABLE, ...SINGLE].join(', ')}`,
-      })
+    } else if (!single.includes(name)) {
+      faults.push({ field: name.slice(0, 64), reason: `unknown; known are ${[...repeatable, ...single].join(', ')}` })
     } else if (count > 1) faults.push({ field: name, reason: 'may stand once' })
   }
 }

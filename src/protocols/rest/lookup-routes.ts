@@ -1,5 +1,6 @@
 /** Where identifiers are found: one by one, in batches, and in their history. */
 import { Type } from 'typebox'
+import { demandHeaders, demandQuery } from './demands.js'
 import { answers, describedOnly, operation, problem } from './documented.js'
 import type { Scope } from './door.js'
 import { history } from './identifier-lists.js'
@@ -45,12 +46,11 @@ export function lookupRoutes({ app, door, authenticate }: Scope): void {
           version: Type.Optional(Type.Integer({ minimum: 1, description: 'that version' })),
           at: Type.Optional(Type.String({ format: 'date-time', description: 'the version that was current then' })),
           explain: Type.Optional(Type.Literal('1', { description: 'how the answer came about' })),
-          authoritative: Type.Optional(Type.Literal('1', { description: 'past every cache' })),
-          minVersion: Type.Optional(Type.Integer({ minimum: 1, description: 'no cached answer below it' })),
+          ...demandQuery,
         }),
         headers: Type.Object({
           'if-none-match': Type.Optional(Type.String()),
-          'jiexi-token': Type.Optional(Type.String({ description: 'of a receipt: read at least that write' })),
+          ...demandHeaders,
         }),
         response: lookupAnswers,
       },
@@ -69,6 +69,8 @@ export function lookupRoutes({ app, door, authenticate }: Scope): void {
             'Results in the order asked for, each with its own status. Takes and gives JSON, NDJSON (a result a line; an identifier a line, plain or as a JSON string) and protobuf, by Content-Type and Accept.',
         }),
         consumes: [json, 'application/x-ndjson', 'text/plain', protobuf],
+        querystring: Type.Object(demandQuery),
+        headers: Type.Object(demandHeaders),
         body: Type.Object({ identifiers: Type.Array(Type.String(), { maxItems: MAX_BATCH }) }),
         ...answers(200, 'The results', {
           [json]: Type.Object({ results: Type.Array(ResolveResultShape) }),
@@ -85,6 +87,7 @@ export function lookupRoutes({ app, door, authenticate }: Scope): void {
     {
       schema: {
         ...operation({ tag: 'Look-up', summary: 'The versions of an identifier, newest first' }),
+        headers: Type.Object(demandHeaders),
         querystring: Type.Object(
           {
             before: Type.Optional(Type.Integer({ minimum: 1, description: '`next` of the page before' })),
@@ -102,6 +105,11 @@ export function lookupRoutes({ app, door, authenticate }: Scope): void {
 const ResolveResultShape = Type.Object({
   identifier: Type.String({ description: 'as asked' }),
   status: Type.Integer(),
+  version: Type.Optional(Type.Integer({ description: 'of the record or its withdrawal; 0: never registered' })),
+  tier: Type.Optional(Type.Enum(['memory', 'redis', 'registry'])),
+  ageSeconds: Type.Optional(
+    Type.Integer({ description: 'since the answer was last known to be current: 0 unless stale' }),
+  ),
   stale: Type.Optional(Type.Object({ reason: Type.String(), asOf: Type.String() })),
   record: Type.Optional(RecordShape),
   problem: Type.Optional(ItemProblem),

@@ -3,7 +3,6 @@
  * routing): with an API key, a selection, a version, a time, a write token, another media type, or explained.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Identifier } from '../../identifier/identifier.js'
 import { NodeError } from '../../platform/errors.js'
 import type { Answer, Found } from '../../record/answer.js'
 import { findVersion } from '../../registry/history.js'
@@ -14,10 +13,11 @@ import type { Authenticate } from '../http/authenticate.js'
 import { isNotModified } from '../http/conditional.js'
 import { encodeRecordMessage } from '../protobuf/messages.js'
 import { headersOfAnswer } from './answer-headers.js'
+import { readDemands, requireMinVersion } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { explain } from './explain.js'
 import { identifierInPath } from './identifier-path.js'
-import { type LookupOptions, readLookupOptions } from './lookup-options.js'
+import { type LookupOptions, queryIn, readLookupOptions } from './lookup-options.js'
 import { readerOf } from './readers.js'
 import { recordJson } from './record-json.js'
 import { refusalOf, requireFound } from './refusals.js'
@@ -30,15 +30,17 @@ export function lookup(door: RestOptions, authenticate: Authenticate): Handler {
     const principal = await authenticate(request)
     const url = request.raw.url!
     const identifier = identifierInPath(url, '/v1/identifiers/')
-    const options = readLookupOptions(url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
+    const options = readLookupOptions(queryIn(url))
     const media = chooseMediaType(request.headers.accept, MEDIA_TYPES)
-    const query = queryOf(identifier, options, request.headers['jiexi-token'])
+    const query = { identifier, ...(await readDemands(door.tokens, options, request.headers)) }
     if (options.explain) return reply.header('cache-control', 'no-store').send(await explain(door, query, principal))
 
-    const answer = options.past === undefined ? await door.resolve(query) : await pastAnswer(door, identifier, options)
+    const current = await door.resolve(query)
+    const answer = options.past === undefined ? current : await pastAnswer(door, query, { current, past: options.past })
     // Set before a refusal is thrown: a "not found" tells its age and source too.
     reply.headers(headersOfAnswer(answer, door.clock.nowMs()))
     if (options.past !== undefined) reply.header('cache-status', 'jiexi; fwd=bypass; detail=registry')
+    requireMinVersion(current, options.minVersion)
     const found = requireFound(answer)
     return show(reply, found, { reader: await readerFor(door, principal, found), media, options })
   }
@@ -68,29 +70,16 @@ function show(reply: FastifyReply, found: Found, viewing: Viewing): FastifyReply
   )
 }
 
-function queryOf(identifier: Identifier, options: LookupOptions, token: string | string[] | undefined): Query {
-  const { authoritative, minVersion } = options
-  return {
-    identifier,
-    ...(authoritative ? { authoritative } : {}),
-    ...(minVersion === undefined ? {} : { minVersion }),
-    ...(token === undefined ? {} : { token: parseToken(token) }),
-  }
-}
-
-function parseToken(token: string | string[]): number {
-  if (typeof token === 'string' && /^\d{1,15}$/.test(token)) return Number(token)
-  const reason = 'must be the token of a receipt: a decimal number'
-  throw new NodeError('request-malformed', `Jiexi-Token ${reason}.`, { faults: [{ field: 'Jiexi-Token', reason }] })
-}
-
 /** @throws NodeError `identifier-absent` when it was never registered, `version-absent` when that version never was */
-async function pastAnswer(door: RestOptions, identifier: Identifier, { past }: LookupOptions): Promise<Answer> {
-  // Asked first, because the prefix may be suspended, and its past with it.
-  const current = await door.resolve({ identifier })
+async function pastAnswer(
+  door: RestOptions,
+  { identifier }: Query,
+  { current, past }: { readonly current: Answer; readonly past: NonNullable<LookupOptions['past']> },
+): Promise<Answer> {
+  // The prefix may be suspended, and its past with it.
   if (current.kind === 'absent' || current.kind === 'referral') throw refusalOf(current)
-  const answer = await findVersion(door.registry.db, identifier.key, past!)
+  const answer = await findVersion(door.registry.db, identifier.key, past)
   if (answer !== undefined) return answer
-  const which = 'version' in past! ? `version ${past.version}` : `version at ${new Date(past!.atMs).toISOString()}`
+  const which = 'version' in past ? `version ${past.version}` : `version at ${new Date(past.atMs).toISOString()}`
   throw new NodeError('version-absent', `${identifier.spelling} has no ${which}; its newest is ${current.version}.`)
 }

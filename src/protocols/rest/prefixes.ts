@@ -4,7 +4,7 @@ import { NodeError } from '../../platform/errors.js'
 import { allotPrefix, changePrefix, findPrefix, listPrefixes } from '../../registry/prefixes.js'
 import { authorize } from '../../security/authorize.js'
 import type { Principal } from '../../security/principal.js'
-import { acknowledge, WaitQuery } from './acknowledge.js'
+import { administer, WaitQuery } from './acknowledge.js'
 import { answers, operation } from './documented.js'
 import type { Scope } from './door.js'
 import { pageOf } from './pages.js'
@@ -15,7 +15,7 @@ const State = Type.Enum(['active', 'suspended'])
 const one = { 'application/json': PrefixShape }
 
 export function prefixRoutes({ app, door, authenticate }: Scope): void {
-  const { registry, waits } = door
+  const { registry } = door
   app.post(
     '/v1/prefixes',
     {
@@ -31,8 +31,9 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const principal = await authenticate(request)
-      const carryOut = () => allotPrefix(registry, principal, request.body)
-      const allotted = await acknowledge(waits, { reply, wait: request.query.wait, carryOut })
+      const allotted = await administer(door, { reply, wait: request.query.wait }, (registry) =>
+        allotPrefix(registry, principal, request.body),
+      )
       return reply.code(201).header('location', `/v1/prefixes/${allotted.prefix}`).send(allotted)
     },
   )
@@ -100,8 +101,9 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const principal = await authenticate(request)
-      const carryOut = () => changePrefix(registry, principal, { ...request.body, prefix: request.params.name })
-      return acknowledge(waits, { reply, wait: request.query.wait, carryOut })
+      return administer(door, { reply, wait: request.query.wait }, (registry) =>
+        changePrefix(registry, principal, { ...request.body, prefix: request.params.name }),
+      )
     },
   )
 }

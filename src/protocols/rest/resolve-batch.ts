@@ -9,12 +9,14 @@ import { parseIdentifier } from '../../identifier/parse.js'
 import type { Answer } from '../../record/answer.js'
 import type { Reader } from '../../record/select.js'
 import type { RouteTable } from '../../resolution/authorities.js'
-import type { Resolve } from '../../resolution/resolve.js'
+import type { Query, Resolve } from '../../resolution/resolve.js'
 import type { Principal } from '../../security/principal.js'
 import { chooseMediaType } from '../http/accept.js'
 import type { Authenticate } from '../http/authenticate.js'
+import { minVersionRefusal, readDemands } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { identifierError } from './identifier-path.js'
+import { queryIn, readBatchOptions } from './lookup-options.js'
 import { PLAIN_JSON } from './plain-json.js'
 import { readerOf } from './readers.js'
 import { readIdentifiers } from './resolve-input.js'
@@ -31,18 +33,22 @@ const MAX_WAITING = 256
 export function resolveBatch(door: RestOptions, authenticate: Authenticate) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const principal = await authenticate(request)
+    const asked = readBatchOptions(queryIn(request.raw.url!))
     const media = chooseMediaType(request.headers.accept, offersFor(request.body))
     const identifiers = readIdentifiers(request.body)
+    const demands = await readDemands(door.tokens, asked, request.headers)
     const routes = principal.kind === 'anonymous' ? undefined : await door.routes()
     const readerFor = (answer: Answer): Reader => readerIn(routes, principal, answer)
 
     reply.headers({ 'content-type': media, 'cache-control': 'no-store', vary: 'Accept' })
     if (media === 'application/x-protobuf') {
-      const results = await resolveAll(door.resolve, identifiers, (result) => result)
-      return reply.send(protobufResults(results, readerFor))
+      const batch = { resolve: door.resolve, identifiers, demands }
+      const results = await resolveAll(batch, (result) => result)
+      return reply.send(protobufResults(results, { readerFor, nowMs: door.clock.nowMs() }))
     }
-    const resolve: Resolve = ({ identifier }) => door.resolve({ identifier, face: PLAIN_JSON })
-    const results = await resolveAll(resolve, identifiers, (result) => jsonResult(result, { readerFor }))
+    const encoding = { readerFor, nowMs: door.clock.nowMs() }
+    const batch = { resolve: door.resolve, identifiers, demands: { ...demands, face: PLAIN_JSON } }
+    const results = await resolveAll(batch, (result) => jsonResult(result, encoding))
     return reply.send(media === 'application/json' ? joinJson(results) : joinLines(results))
   }
 }
@@ -56,23 +62,26 @@ function readerIn(routes: RouteTable | undefined, principal: Principal, answer: 
   return routes === undefined ? 'public' : readerOf(principal, answer.prefix, routes)
 }
 
+interface Batch {
+  readonly resolve: Resolve
+  readonly identifiers: readonly string[]
+  readonly demands: Omit<Query, 'identifier'>
+}
+
 /** In the order asked for. */
-async function resolveAll<Encoded>(
-  resolve: Resolve,
-  identifiers: readonly string[],
-  encode: (result: Result) => Encoded,
-): Promise<readonly Encoded[]> {
+async function resolveAll<Encoded>(batch: Batch, encode: (result: Result) => Encoded): Promise<readonly Encoded[]> {
+  const { identifiers } = batch
   const results = new Array<Encoded>(identifiers.length)
   let waiting: Promise<void>[] = []
   for (const [at, identifier] of identifiers.entries()) {
-    const answer = resolveOne(resolve, identifier)
-    if (!(answer instanceof Promise)) {
-      results[at] = encode({ identifier, outcome: answer })
+    const outcome = resolveOne(batch, identifier)
+    if (!(outcome instanceof Promise)) {
+      results[at] = encode({ identifier, outcome })
       continue
     }
     waiting.push(
-      answer.then((outcome) => {
-        results[at] = encode({ identifier, outcome })
+      outcome.then((later) => {
+        results[at] = encode({ identifier, outcome: later })
       }),
     )
     if (waiting.length === MAX_WAITING) {
@@ -85,13 +94,19 @@ async function resolveAll<Encoded>(
 }
 
 /** An error is an outcome of its item, not of the batch. */
-function resolveOne(resolve: Resolve, text: string): Result['outcome'] | Promise<Result['outcome']> {
+function resolveOne({ resolve, demands }: Batch, text: string): Result['outcome'] | Promise<Result['outcome']> {
   const parsed = parseIdentifier(text)
   if (!parsed.ok) return { error: identifierError(parsed) }
+  const judged = (answer: Answer) => judge(answer, demands.minVersion)
   try {
-    const answer = resolve({ identifier: parsed.value })
-    return answer instanceof Promise ? answer.catch((error: unknown) => ({ error })) : answer
+    const answer = resolve({ ...demands, identifier: parsed.value })
+    return answer instanceof Promise ? answer.then(judged).catch((error: unknown) => ({ error })) : judged(answer)
   } catch (error) {
     return { error }
   }
+}
+
+function judge(answer: Answer, minVersion: number | undefined): Result['outcome'] {
+  const error = minVersionRefusal(answer, minVersion)
+  return error === undefined ? answer : { error, answer }
 }

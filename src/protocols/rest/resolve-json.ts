@@ -2,6 +2,7 @@
 import type { Answer } from '../../record/answer.js'
 import { EVERYTHING, type Reader } from '../../record/select.js'
 import { problemOfItem, statusOf } from '../http/problem.js'
+import { ageSecondsOf } from './answer-headers.js'
 import { octetString, plainBody } from './plain-json.js'
 import { recordJson } from './record-json.js'
 import { refusalOf } from './refusals.js'
@@ -10,18 +11,24 @@ import { shownParts } from './representation.js'
 export interface Result {
   /** As asked. */
   readonly identifier: string
-  readonly outcome: Answer | { readonly error: unknown }
+  /** With an error, the answer that is not good enough, where there was one. */
+  readonly outcome: Answer | { readonly error: unknown; readonly answer?: Answer }
 }
 
 export interface Encoding {
   readonly readerFor: (answer: Answer) => Reader
+  readonly nowMs: number
 }
 
 /** One result as an object. */
 export function jsonResult({ identifier, outcome }: Result, encoding: Encoding): string {
   const asked = octetString(JSON.stringify(identifier))
-  if ('error' in outcome) return refused(asked, outcome.error)
-  if (outcome.kind !== 'found') return refused(asked, refusalOf(outcome), staleMember(outcome))
+  if ('error' in outcome) {
+    const { error, answer } = outcome
+    return refused(asked, error, answer === undefined ? '' : freshnessMembers(answer, encoding.nowMs))
+  }
+  const freshness = freshnessMembers(outcome, encoding.nowMs)
+  if (outcome.kind !== 'found') return refused(asked, refusalOf(outcome), freshness)
   const record =
     encoding.readerFor(outcome) === 'public'
       ? plainBody(outcome)
@@ -37,7 +44,7 @@ export function jsonResult({ identifier, outcome }: Result, encoding: Encoding):
             ),
           ),
         )
-  return `{"identifier":${asked},"status":200${staleMember(outcome)},"record":${record}}`
+  return `{"identifier":${asked},"status":200${freshness},"record":${record}}`
 }
 
 export function joinJson(results: readonly string[]): Buffer {
@@ -65,14 +72,15 @@ function joined(
   return octets
 }
 
-function refused(asked: string, error: unknown, stale = ''): string {
+function refused(asked: string, error: unknown, freshness: string): string {
   const problem = problemOfItem(error)
-  return `{"identifier":${asked},"status":${statusOf[problem.code]}${stale},"problem":${octetString(JSON.stringify(problem))}}`
+  return `{"identifier":${asked},"status":${statusOf[problem.code]}${freshness},"problem":${octetString(JSON.stringify(problem))}}`
 }
 
-/** A batch has no header per answer: what is stale says so itself. */
-function staleMember({ stale }: Answer): string {
-  return stale === undefined
-    ? ''
-    : `,"stale":{"reason":"${stale.reason}","asOf":"${new Date(stale.asOfMs).toISOString()}"}`
+/** A batch has no header fields per answer: each says of itself what they would say. */
+function freshnessMembers(answer: Answer, nowMs: number): string {
+  const { version, tier, stale } = answer
+  const marked =
+    stale === undefined ? '' : `,"stale":{"reason":"${stale.reason}","asOf":"${new Date(stale.asOfMs).toISOString()}"}`
+  return `,"version":${version},"tier":"${tier}","ageSeconds":${ageSecondsOf(answer, nowMs)}${marked}`
 }

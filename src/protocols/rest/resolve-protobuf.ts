@@ -1,34 +1,50 @@
 /** Results of a batch look-up as the message ResolveResults of proto/resolution.proto. */
 import type { Answer, Found } from '../../record/answer.js'
-import { EVERYTHING, partsOf, type Reader, visibleValues } from '../../record/select.js'
+import { EVERYTHING, partsOf, visibleValues } from '../../record/select.js'
 import { problemOfItem, statusOf } from '../http/problem.js'
-import { encodeRecordMessage, encodeResolveResults, type ResolveResult } from '../protobuf/messages.js'
+import {
+  encodeRecordMessage,
+  encodeResolveResults,
+  type ResolveFreshness,
+  type ResolveProblem,
+  type ResolveResult,
+} from '../protobuf/messages.js'
+import { ageSecondsOf } from './answer-headers.js'
 import { refusalOf } from './refusals.js'
 import { shownParts } from './representation.js'
-import type { Result } from './resolve-json.js'
+import type { Encoding, Result } from './resolve-json.js'
 
 const readyMessages = new WeakMap<Found, Uint8Array>()
 
-export function protobufResults(results: readonly Result[], readerFor: (answer: Answer) => Reader): Buffer {
-  const encoded = encodeResolveResults(results.map((result) => resultMessage(result, readerFor)))
+export function protobufResults(results: readonly Result[], encoding: Encoding): Buffer {
+  const encoded = encodeResolveResults(results.map((result) => resultMessage(result, encoding)))
   return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
 }
 
-function resultMessage({ identifier, outcome }: Result, readerFor: (answer: Answer) => Reader): ResolveResult {
-  if ('error' in outcome) return refused(identifier, outcome.error)
-  if (outcome.kind !== 'found') return refused(identifier, refusalOf(outcome))
-  if (readerFor(outcome) === 'public') return { identifier, status: 200, record: readyMessageOf(outcome) }
+function resultMessage({ identifier, outcome }: Result, { readerFor, nowMs }: Encoding): ResolveResult {
+  if ('error' in outcome) {
+    const { error, answer } = outcome
+    return { identifier, ...refused(error), ...(answer && { freshness: freshnessOf(answer, nowMs) }) }
+  }
+  const asked = { identifier, freshness: freshnessOf(outcome, nowMs) }
+  if (outcome.kind !== 'found') return { ...asked, ...refused(refusalOf(outcome)) }
+  if (readerFor(outcome) === 'public') return { ...asked, status: 200, record: readyMessageOf(outcome) }
   const viewing = {
     reader: 'owner',
     media: 'application/x-protobuf',
     options: { selection: EVERYTHING, allValues: false },
   } as const
-  return { identifier, status: 200, record: { record: outcome.record, ...shownParts(outcome.record, viewing) } }
+  return { ...asked, status: 200, record: { record: outcome.record, ...shownParts(outcome.record, viewing) } }
 }
 
-function refused(identifier: string, error: unknown): ResolveResult {
+function freshnessOf(answer: Answer, nowMs: number): ResolveFreshness {
+  const { version, tier, stale } = answer
+  return { version, tier, ageSeconds: ageSecondsOf(answer, nowMs), ...(stale && { stale }) }
+}
+
+function refused(error: unknown): { readonly status: number; readonly problem: ResolveProblem } {
   const problem = problemOfItem(error)
-  return { identifier, status: statusOf[problem.code], problem }
+  return { status: statusOf[problem.code], problem }
 }
 
 function readyMessageOf(answer: Found): Uint8Array {

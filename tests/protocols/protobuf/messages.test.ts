@@ -10,6 +10,7 @@ import {
   encodeRecordMessage,
   encodeResolveRequest,
   encodeResolveResults,
+  type ResolveFreshness,
   type ResolveResult,
 } from '../../../src/protocols/protobuf/messages.js'
 import { RecordCodecError } from '../../../src/record/codec.js'
@@ -176,6 +177,11 @@ describe('results', () => {
     },
     { identifier: '', status: 400, problem: { code: 'identifier-malformed', detail: 'x'.repeat(300), faults } },
   ]
+  const fresh: ResolveFreshness = { version: 3, tier: 'memory', ageSeconds: 0 }
+  const stale: ResolveFreshness = {
+    ...{ version: 0, tier: 'redis', ageSeconds: 90 },
+    stale: { reason: 'authority-unavailable', asOfMs: 1_790_000_000_000 },
+  }
 
   test('come back as they were, in order', () => {
     const record = decodeRecordMessage(encodeRecordMessage(SHOWN_PUMP))
@@ -203,6 +209,22 @@ describe('results', () => {
       status: 400,
       problem: { code: 'identifier-malformed', detail: 'x'.repeat(300), faults },
     })
+  })
+
+  test('tell their freshness, to us and to others', () => {
+    const told = [
+      { ...results[1]!, freshness: fresh },
+      { ...results[2]!, freshness: stale },
+    ]
+    const bytes = encodeResolveResults(told)
+    expect(decodeResolveResults(bytes).map(({ freshness }) => freshness)).toEqual([fresh, stale])
+    const { results: theirs } = read('ResolveResults', bytes) as { results: { freshness: unknown }[] }
+    expect(theirs.map(({ freshness }) => freshness)).toEqual([
+      { version: 3, tier: 'TIER_MEMORY' },
+      { tier: 'TIER_REDIS', ageSeconds: 90, stale: { reason: 'authority-unavailable', asOfMs: 1_790_000_000_000 } },
+    ])
+    const reencoded = type('ResolveResults').encode(type('ResolveResults').decode(bytes)).finish()
+    expect(Buffer.from(bytes)).toEqual(Buffer.from(reencoded))
   })
 
   test('without an outcome, and cut ones, are refused', () => {

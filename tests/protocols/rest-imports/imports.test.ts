@@ -45,6 +45,24 @@ describe('from a file to look-ups', () => {
     expect(await (await get(node, `${PREFIX}/first-1`)).json()).toMatchObject({ version: 2 })
   })
 
+  test('its token demands to see what it has written, and with wait=visible every replica shows it', async () => {
+    const opened = await open({ ...CSV, id: 'seen', mode: 'upsert' })
+    expect(await opened.json()).not.toHaveProperty('token')
+    const startedAtMs = performance.now()
+    const sent = await sendAndWait('seen', `${HEADER}${PREFIX}/Seen-1,Pump\n`)
+    expect(performance.now() - startedAtMs).toBeGreaterThan(1_000)
+    const job = (await sent.json()) as { token: string }
+    expect(job).toMatchObject({ state: 'finished', visible: true, token: expect.stringMatching(/^\d+-[\da-f]{8}$/) })
+    expect(sent.headers.get('jiexi-token')).toBe(job.token)
+    const status = await call('/v1/imports/seen')
+    expect([status.headers.get('jiexi-token'), await status.json()]).toMatchObject([job.token, { token: job.token }])
+    expect((await get(node, `${PREFIX}/seen-1`, { 'jiexi-token': job.token })).status).toBe(200)
+    const tried = await open({ ...CSV, id: 'tried', dryRun: true })
+    expect(tried.status).toBe(201)
+    const dry = await sendAndWait('tried', `${HEADER}${PREFIX}/Tried-1,Pump\n`)
+    expect(await dry.json()).not.toHaveProperty('token')
+  })
+
   test('opening again gives the same import, or a conflict', async () => {
     expect((await open({ ...CSV, id: 'again' })).status).toBe(201)
     expect((await open({ ...CSV, id: 'again' })).status).toBe(200)
@@ -223,6 +241,11 @@ function send(id: string, body: string, headers: Record<string, string> = {}): P
   const all = { 'upload-offset': '0', 'content-type': 'text/csv', authorization: `Bearer ${maker.apiKey}`, ...headers }
   const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''))
   return fetch(`${node.url}/v1/imports/${id}/content`, { method: 'PATCH', headers: given, body })
+}
+
+function sendAndWait(id: string, body: string): Promise<Response> {
+  const headers = { 'upload-offset': '0', 'content-type': 'text/csv' }
+  return call(`/v1/imports/${id}/content?wait=visible`, { method: 'PATCH', headers, body })
 }
 
 async function stateOf(id: string): Promise<JobJson> {

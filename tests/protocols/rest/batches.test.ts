@@ -48,6 +48,43 @@ test('results come in the order asked for, each with its own status', async () =
   }
 })
 
+test('each result of a batch says its version, tier and age, in every format', async () => {
+  const identifiers = ['88.118.8/part-5', '88.118.8/part-7', '88.118.8/never', 'nonsense']
+  const expected = [
+    { version: 1, ageSeconds: 0 },
+    { version: 2, ageSeconds: 0 },
+    { version: 0, ageSeconds: 0 },
+  ]
+  for (const [path, tier] of [
+    ['/v1/resolve?authoritative=1', 'registry'],
+    ['/v1/resolve', 'memory'],
+  ] as const) {
+    const { json } = await node.ask('POST', path, { body: { identifiers } })
+    expect(json.results.slice(0, 3)).toMatchObject(expected.map((one) => ({ ...one, tier })))
+    expect(json.results[3]).not.toHaveProperty('version')
+  }
+  const lines = await node.ask('POST', '/v1/resolve', {
+    body: { identifiers },
+    headers: { accept: 'application/x-ndjson' },
+  })
+  expect(
+    lines.text
+      .trim()
+      .split('\n')
+      .slice(0, 3)
+      .map((line) => JSON.parse(line)),
+  ).toMatchObject(expected)
+  const protobuf = await node.ask('POST', '/v1/resolve', {
+    body: { identifiers },
+    headers: { accept: 'application/x-protobuf' },
+  })
+  const results = decodeResolveResults(protobuf.bytes)
+  expect(results.slice(0, 3)).toMatchObject(
+    expected.map((freshness) => ({ freshness: { ...freshness, tier: 'memory' } })),
+  )
+  expect(results[3]).not.toHaveProperty('freshness')
+})
+
 test('a batch gives the very record that a single look-up gives', async () => {
   const single = (await node.ask('GET', '/v1/identifiers/88.118.8/part-3')).json
   const { json } = await node.ask('POST', '/v1/resolve', { body: { identifiers: ['88.118.8/part-3'] } })
@@ -170,7 +207,7 @@ test('a batch of writes gives each item its outcome, in order', async () => {
   expect(json.results[5].receipt).toMatchObject({ outcome: 'withdrawn', version: 2 })
   expect(json.results[8].problem.faults[0].field).toBe('colour')
   expect(json.results[9]).toMatchObject({ identifier: null, problem: { code: 'request-malformed' } })
-  expect(headers.get('jiexi-token')).toMatch(/^\d+$/)
+  expect(headers.get('jiexi-token')).toBe(json.results[5].receipt.token)
 })
 
 test('a batch of writes is repeated safely with its idempotency key', async () => {

@@ -14,10 +14,12 @@ import { currentRoutes } from '../../../src/registry/routes.js'
 import { findStalenessBounds } from '../../../src/registry/staleness-bounds.js'
 import { type VisibleWaits, visibleWaits } from '../../../src/registry/visible-waits.js'
 import { authorities } from '../../../src/resolution/authorities.js'
+import { askedAnew, withToken } from '../../../src/resolution/catching-up.js'
 import { changeKnowledge } from '../../../src/resolution/change-knowledge.js'
 import { memoryCached, remembered } from '../../../src/resolution/memory-cached.js'
 import { memoryStore } from '../../../src/resolution/memory-store.js'
 import { compose, type Resolve } from '../../../src/resolution/resolve.js'
+import { writeTokens } from '../../../src/resolution/write-token.js'
 import type { Administrator, Scope } from '../../../src/security/principal.js'
 import { testDatabase } from '../../support/database.js'
 
@@ -82,8 +84,9 @@ export async function restNode(): Promise<RestNode> {
   }
   const table = currentRoutes({ load: () => loadRoutes(db), knowledge, clock, maxAgeMs: 500 })
   const memory = { store: memoryStore(10_000_000), knowledge, clock, maxStaleSeconds: 60 }
+  const catchUp = () => follower.catchUp()
   const resolve = compose(
-    [memoryCached(memory)],
+    [withToken({ knowledge, catchUp }), memoryCached(memory), askedAnew({ catchUp })],
     authorities({
       routes: table,
       registry: registryLookup(db, () => knowledge.mark, clock),
@@ -106,6 +109,7 @@ export async function restNode(): Promise<RestNode> {
     routes: table,
     principalOf: (apiKey) => findPrincipal(db, apiKey),
     waits,
+    tokens: writeTokens({ knowledge, catchUp }),
     more: [importRoutes],
   })
   await app.listen({ port: 0, host: '127.0.0.1' })

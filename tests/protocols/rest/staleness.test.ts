@@ -2,12 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NodeError } from '../../../src/platform/errors.js'
 import { openDatabase } from '../../../src/platform/postgres.js'
 import { type Failure, httpServer } from '../../../src/protocols/http/server.js'
+import { decodeResolveResults } from '../../../src/protocols/protobuf/messages.js'
 import { restDoor } from '../../../src/protocols/rest/door.js'
 import type { Answer } from '../../../src/record/answer.js'
 import type { Registry } from '../../../src/registry/registry.js'
 import { findStalenessBounds } from '../../../src/registry/staleness-bounds.js'
 import { visibleWaits } from '../../../src/registry/visible-waits.js'
 import { changeKnowledge } from '../../../src/resolution/change-knowledge.js'
+import { writeTokens } from '../../../src/resolution/write-token.js'
 import { manualClock } from '../../support/manual-clock.js'
 
 const clock = manualClock()
@@ -19,19 +21,16 @@ let answer: () => Answer | Promise<Answer>
 beforeAll(async () => {
   // Nothing here touches the registry: the resolver is the part that is scripted.
   const registry: Registry = { db, clock, committed: () => undefined }
-  const waits = visibleWaits({
-    clock,
-    knowledge: changeKnowledge({ clock, boundMs: 1_000 }),
-    boundMs: 1_000,
-    findBounds: () => findStalenessBounds(db),
-  })
+  const knowledge = changeKnowledge({ clock, boundMs: 1_000 })
+  const findBounds = () => findStalenessBounds(db)
   restDoor(app, {
     resolve: () => answer(),
     registry,
     clock,
     routes: () => new Map(),
     principalOf: () => undefined,
-    waits,
+    waits: visibleWaits({ clock, knowledge, boundMs: 1_000, findBounds }),
+    tokens: writeTokens({ knowledge, catchUp: () => Promise.resolve() }),
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
 })
@@ -94,15 +93,24 @@ test('a stale "withdrawn" and a stale "absent" say so too', async () => {
 })
 
 test('in a batch what is stale is marked on its own', async () => {
-  answer = () => ({ ...base, kind: 'found', record, stale: staleSince(5) })
-  const answered = await fetch(`${app.listeningOrigin}/v1/resolve`, {
-    method: 'POST',
-    body: JSON.stringify({ identifiers: ['88.1.1/x'] }),
-    headers: { 'content-type': 'application/json' },
-  })
-  expect(await answered.json()).toMatchObject({
-    results: [{ status: 200, stale: { reason: 'authority-unavailable', asOf: expect.stringMatching(/Z$/) } }],
-  })
+  const stale = staleSince(5)
+  answer = () => ({ ...base, kind: 'found', record, stale })
+  const resolve = (accept: string) =>
+    fetch(`${app.listeningOrigin}/v1/resolve`, {
+      method: 'POST',
+      body: JSON.stringify({ identifiers: ['88.1.1/x'] }),
+      headers: { 'content-type': 'application/json', accept },
+    })
+  const marked = {
+    ...{ status: 200, version: 3, tier: 'memory', ageSeconds: 5 },
+    stale: { reason: 'authority-unavailable', asOf: new Date(stale.asOfMs).toISOString() },
+  }
+  expect(await (await resolve('application/json')).json()).toMatchObject({ results: [marked] })
+  expect(await (await resolve('application/x-ndjson')).json()).toMatchObject(marked)
+  const bytes = Buffer.from(await (await resolve('application/x-protobuf')).arrayBuffer())
+  expect(decodeResolveResults(bytes)).toMatchObject([
+    { status: 200, freshness: { version: 3, tier: 'memory', ageSeconds: 5, stale } },
+  ])
 })
 
 test.each([

@@ -38,7 +38,7 @@ test('PUT registers with 201, replaces with 200, and repeats without a new versi
     outcome: 'created',
     version: 1,
     contentSha256: expect.stringMatching(/^[\da-f]{64}$/),
-    token: expect.stringMatching(/^\d+$/),
+    token: expect.stringMatching(/^\d+-[\da-f]{8}$/),
     propagation: 'local',
   })
   const again = await put(path, RECORD)
