@@ -5,12 +5,13 @@
  * freshness is given, marked stale.
  */
 import { isUnavailable, messageOf } from '../platform/errors.js'
-import { luaScript, type RedisClient } from '../platform/redis.js'
+import type { RedisClient } from '../platform/redis.js'
 import type { Answer } from '../record/answer.js'
 import { EntryMac } from './entry-mac.js'
 import type { Layer, Query, Resolve } from './resolve.js'
 import { satisfies } from './satisfies.js'
-import { decodeEntry, encodeEntry, PUT_ENTRY_LUA, sharedKey } from './shared-entry.js'
+import { decodeEntry, encodeEntry, sharedKey } from './shared-entry.js'
+import { type Put, sharedPuts } from './shared-puts.js'
 import { type StalePolicy, staleAnswer } from './stale.js'
 
 /** Why an entry that Redis gave was not used. */
@@ -33,8 +34,6 @@ export interface SharedStoreOptions extends StalePolicy {
 /** Of a chunk of an import few keys are in Redis, and naming thousands costs more than the look. */
 const MAX_FORGOTTEN = 1_000
 
-const putEntry = luaScript(PUT_ENTRY_LUA)
-
 /** What Redis gave: nothing, an answer that counts, or one that does not, and why. */
 interface Looked {
   readonly answer?: Answer
@@ -50,10 +49,12 @@ interface Asked {
 
 interface Store extends SharedStoreOptions {
   readonly mac: EntryMac
+  readonly put: (put: Put) => void
 }
 
 export function sharedStore(options: SharedStoreOptions): SharedStore {
-  const store: Store = { ...options, mac: new EntryMac(options.macKey) }
+  const put = sharedPuts(options.redis, options.keepMs)
+  const store: Store = { ...options, put, mac: new EntryMac(options.macKey) }
   const { redis, knowledge } = options
   return {
     layer: (next) => (query) => {
@@ -109,7 +110,7 @@ async function fill(
     answer = lastGood(store, query, { looked, epoch, error })
   }
   if (answer.stale === undefined && epoch === store.knowledge.epoch && answer.key === query.identifier.key) {
-    void put(store, answer, { redisKey, replace: looked.rejection === 'mac' })
+    leave(store, answer, { redisKey, replace: looked.rejection === 'mac' })
   }
   return answer
 }
@@ -156,16 +157,13 @@ function decodedOrUndefined(mac: EntryMac, redisKey: string, entry: Buffer): Ans
   }
 }
 
-async function put(
-  store: Store,
+function leave(
+  { knowledge, mac, put }: Store,
   answer: Answer,
   { redisKey, replace }: { readonly redisKey: string; readonly replace: boolean },
-): Promise<void> {
-  const { redis, knowledge, mac, keepMs } = store
+): void {
   if (!knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)) return
-  const entry = encodeEntry(mac, redisKey, answer)
-  const args = [entry, answer.version, answer.stamp, keepMs, replace ? '1' : '0']
-  await redis.run(putEntry, [redisKey], args).catch(ignoreLostRedis)
+  put({ redisKey, entry: encodeEntry(mac, redisKey, answer), replace })
 }
 
 function ignoreLostRedis(): void {

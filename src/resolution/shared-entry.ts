@@ -47,18 +47,30 @@ export function decodeEntry(mac: EntryMac, redisKey: string, entry: Buffer): Ans
 }
 
 /**
- * Keeps the higher version, and of one version the later stamp.
- * KEYS[1] entry; ARGV: entry, version, stamp, milliseconds to live, '1' to replace whatever is there.
+ * Puts entries, each under its key, and gives how many it took: of one key the higher version stays, and of one version
+ * the later stamp. What is no entry there, of whatever type, gives way.
+ * KEYS entries' keys; ARGV: milliseconds to live, then for each key its entry, and '1' to replace whatever is there.
  */
-export const PUT_ENTRY_LUA = `
-local held = redis.call('GET', KEYS[1])
-if held and ARGV[5] ~= '1' then
-  local version = tonumber(string.sub(held, 3, 18)) or -1
-  local stamp = tonumber(string.sub(held, 19, 34)) or -1
-  if version > tonumber(ARGV[2]) or (version == tonumber(ARGV[2]) and stamp >= tonumber(ARGV[3])) then return 0 end
+export const PUT_ENTRIES_LUA = `
+local function standing(entry)
+  return tonumber(string.sub(entry, 3, 18)) or -1, tonumber(string.sub(entry, 19, 34)) or -1
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
-return 1
+local taken = 0
+for at, key in ipairs(KEYS) do
+  local entry, replace = ARGV[2 * at], ARGV[2 * at + 1]
+  local held = redis.pcall('GETRANGE', key, 0, 33)
+  local stays = false
+  if type(held) == 'string' and replace ~= '1' then
+    local heldVersion, heldStamp = standing(held)
+    local version, stamp = standing(entry)
+    stays = heldVersion > version or (heldVersion == version and heldStamp >= stamp)
+  end
+  if not stays then
+    redis.call('SET', key, entry, 'PX', ARGV[1])
+    taken = taken + 1
+  end
+end
+return taken
 `
 
 function digits(number: number): string {

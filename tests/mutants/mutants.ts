@@ -221,7 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the script puts older entries over newer ones',
     file: 'src/resolution/shared-entry.ts',
-    text: "if held and ARGV[5] ~= '1' then",
+    text: "if type(held) == 'string' and replace ~= '1' then",
     replacement: 'if false then',
     tests: ['tests/simulation/redis-script.test.ts'],
   },

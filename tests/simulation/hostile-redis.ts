@@ -76,20 +76,28 @@ export function hostileRedis({ time, random, settings }: RedisParts): HostileRed
   }
 
   /** What the script of shared-entry.ts does; liars take the older entry too. */
-  function put(key: string, args: readonly (string | Buffer | number)[]): number {
-    const [entry, version, stamp, , replace] = args as [Buffer, number, number, number, string]
+  function putAll(keys: readonly string[], [, ...args]: readonly (string | Buffer | number)[]): number {
+    let taken = 0
+    for (const [at, key] of keys.entries()) {
+      if (put(key, args[2 * at] as Buffer, args[2 * at + 1] === '1')) taken += 1
+    }
+    return taken
+  }
+
+  function put(key: string, entry: Buffer, replace: boolean): boolean {
     capture(key, entry)
     const there = held.get(key)
+    const [version, stamp] = [versionOf(entry), stampOf(entry)]
     const isOlder =
       there !== undefined && (versionOf(there) > version || (versionOf(there) === version && stampOf(there) >= stamp))
-    if (isOlder && replace !== '1' && !lies()) return 0
+    if (isOlder && !replace && !lies()) return false
     if (!lies()) held.set(key, entry)
-    return 1
+    return true
   }
 
   const client: RedisClient = {
     mget: (keys) => ask(() => keys.map(read)),
-    run: (_script, keys, args) => ask(() => put(keys[0]!, args)),
+    run: (_script, keys, args) => ask(() => putAll(keys, args)),
     del: (keys) =>
       ask(() => {
         for (const key of keys) if (!lies()) held.delete(key)
