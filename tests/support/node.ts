@@ -86,6 +86,21 @@ export function put(
   })
 }
 
+/** Parts with these identifiers, each named by its own. */
+export async function registerMany(node: RunningNode, apiKey: string, identifiers: readonly string[]): Promise<void> {
+  const items = identifiers.map((identifier) => ({
+    identifier,
+    template: 'part',
+    attributes: { partNumber: identifier.split('/')[1], name: identifier },
+  }))
+  const response = await fetch(`${node.url}/v1/identifiers:batch`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ items }),
+  })
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
+}
+
 export function get(node: RunningNode, identifier: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${node.url}/v1/identifiers/${identifier}`, { headers })
 }

@@ -17,6 +17,8 @@ type State = 'open' | 'cut' | 'hung'
 
 export async function tcpProxy(
   target: { readonly host: string; readonly port: number } | { readonly path: string },
+  /** Sees what clients send, piece by piece, each with its connection. */
+  onRequest: (bytes: Buffer, client: net.Socket) => void = () => undefined,
 ): Promise<TcpProxy> {
   let state: State = 'open'
   const sockets = new Set<net.Socket>()
@@ -30,6 +32,7 @@ export async function tcpProxy(
     const upstream = net.connect(target)
     clients.add(client)
     client.on('close', () => clients.delete(client))
+    client.on('data', (bytes) => onRequest(bytes, client))
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],
