@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import net from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { luaScript, openRedis, type RedisClient, type RedisOptions } from '../../src/platform/redis.js'
-import { type TestRedis, testRedis } from '../support/redis.js'
+import { redisCli, type TestRedis, testRedis } from '../support/redis.js'
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
@@ -241,10 +240,6 @@ async function timeOfFailure(client: RedisClient): Promise<number> {
   const startedAtMs = performance.now()
   await expect(client.mget(['key'])).rejects.toMatchObject({ code: 'authority-unavailable' })
   return performance.now() - startedAtMs
-}
-
-function redisCli({ url }: TestRedis, ...command: string[]): string {
-  return execFileSync('redis-cli', ['-s', new URL(url).pathname, ...command], { encoding: 'utf8' })
 }
 
 function callsOf(server: TestRedis, command: string): number {

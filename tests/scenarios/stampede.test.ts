@@ -1,11 +1,10 @@
 /** Many who miss at once, on real servers: what the database is asked is counted on the wire. */
-import { execFileSync } from 'node:child_process'
 import { afterEach, expect, test, vi } from 'vitest'
 import { MAX_KEYS_PER_QUERY, MAX_QUERIES_IN_FLIGHT } from '../../src/registry/records.js'
 import { testDatabase } from '../support/database.js'
 import { get, makeEnterprise, put, registerMany, testNode } from '../support/node.js'
 import { readCounter } from '../support/read-counter.js'
-import { testRedis } from '../support/redis.js'
+import { redisCli, testRedis } from '../support/redis.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
 
 const CALLERS = 64
@@ -49,7 +48,7 @@ test('Redis emptied again and again under load: few queries, of many keys each, 
   const call = async () => {
     while (sent < requests) {
       sent += 1
-      if (sent % (requests / flushes) === 1) execFileSync('redis-cli', ['-s', new URL(redis.url).pathname, 'flushall'])
+      if (sent % (requests / flushes) === 1) redisCli(redis, 'flushall')
       const { status } = await get(node, names[sent % names.length]!)
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }

@@ -1,5 +1,5 @@
 /** A Redis of its own, memory only, for each caller. It can be stopped, killed and started again under the same URL. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -43,6 +43,11 @@ export async function testRedis(settings: Readonly<Record<string, string>> = {})
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** What the command prints. */
+export function redisCli({ url }: Pick<TestRedis, 'url'>, ...command: string[]): string {
+  return execFileSync('redis-cli', ['-s', new URL(url).pathname, ...command], { encoding: 'utf8' })
 }
 
 function isGone(server: ChildProcess): boolean {
