@@ -39,6 +39,39 @@ test.each(['cut', 'hang'] as const)(
   },
 )
 
+test.each(['cut', 'hang'] as const)(
+  'while Postgres is gone (%s) nobody waits for it, and it is used again by itself',
+  async (fault) => {
+    const { node, postgres, enterprise } = await setUp()
+    await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
+    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'))
+
+    postgres[fault]()
+    const isKnownToBeGone = async () => (await get(node, '88.118.5/unknown')).status === 503
+    await vi.waitUntil(isKnownToBeGone, { timeout: 10_000 })
+    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+
+    // One after the other: with a time-out of 700 ms for each, these would take minutes.
+    const startedAtMs = performance.now()
+    for (let count = 0; count < 100; count += 1) {
+      const stale = await get(node, '88.118.5/known')
+      expect([stale.status, stale.headers.has('jiexi-stale')]).toEqual([200, true])
+      const unknown = await get(node, `88.118.5/unknown-${count}`)
+      expect([unknown.status, await unknown.json()]).toMatchObject([503, { code: 'authority-unavailable' }])
+      const own = await get(node, '88.118.5/known', { authorization: `Bearer ${enterprise.apiKey}` })
+      expect(own.status).toBe(503)
+      const write = await put(node, enterprise.apiKey, { identifier: '88.118.5/new', name: 'New' })
+      expect(write.status).toBe(503)
+    }
+    expect(performance.now() - startedAtMs).toBeLessThan(30_000)
+
+    postgres.restore()
+    await vi.waitUntil(async () => (await get(node, '88.118.5/unknown')).status === 404, { timeout: 10_000 })
+    await vi.waitUntil(async () => !(await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+    expect((await put(node, enterprise.apiKey, { identifier: '88.118.5/new', name: 'New' })).status).toBe(201)
+  },
+)
+
 test('an answer that only Redis has is given stale while Postgres is away', async () => {
   const { node, postgres, redis, enterprise } = await setUp({ withRedis: true })
   await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
