@@ -1,16 +1,20 @@
 /** What the rows are given: options, the stage, the cores, and how to say what goes on. */
-import type { BareServer } from './baselines/run.js'
+import type { BaselineServer } from './baselines/run.js'
+import type { BenchOptions } from './command/options.js'
 import type { Turns } from './load/rounds.js'
-import type { BenchOptions } from './options.js'
+import type { Cleanup } from './stage/cleanup.js'
 import type { Pinning } from './stage/pinning.js'
 import type { Stage } from './stage/stage.js'
 
 export interface Bench {
   readonly options: BenchOptions
   readonly stage: Stage
+  readonly clean: Cleanup
   readonly pinned: Pinning | undefined
   /** One for all rows: each loads its own answers. */
-  readonly bare: BareServer
+  readonly bare: BaselineServer
+  /** Those that were asked for beside it. */
+  readonly otherBaselines: readonly BaselineServer[]
   /** How often sides take turns now: less often late in a quick run, so that it ends in time. */
   turns(): Turns
   /** Whether a quick run had better begin no further row. */

@@ -1,13 +1,18 @@
 /** `npm run bench`: starts what it needs, measures, prints the report, stops what it started. */
 import { writeFileSync } from 'node:fs'
+import { startOtherBaselines } from './baselines/others.js'
 import { startBareServer } from './baselines/run.js'
-import { isLate, sizesOf, turnsAfter } from './bench.js'
-import { type BenchOptions, readOptions, USAGE } from './options.js'
+import { type Bench, isLate, sizesOf, turnsAfter } from './bench.js'
+import { type BenchOptions, readOptions } from './command/options.js'
+import { USAGE } from './command/usage.js'
+import { judgeGoals } from './report/goals.js'
 import type { Report } from './report/report.js'
 import { formatReport } from './report/report-text.js'
-import { MEMORY_CACHE_BYTES, runRows } from './run.js'
+import { sizesOfScale } from './rows/scale.js'
+import { runRows } from './run.js'
 import { type Cleanup, cleanup } from './stage/cleanup.js'
 import { describeEnvironment } from './stage/environment.js'
+import { MEMORY_CACHE_BYTES } from './stage/measured-node.js'
 import { findPinning, pinThisProcess } from './stage/pinning.js'
 import { setStage } from './stage/stage.js'
 
@@ -55,17 +60,25 @@ async function measure(options: BenchOptions, clean: Cleanup): Promise<Report> {
   })
   const bare = await startBareServer(pinned?.serverCore)
   clean.add(bare.stop)
-  const bench = {
+  const bench: Bench = {
     options,
     stage,
+    clean,
     pinned,
     bare,
+    otherBaselines: await startOtherBaselines({
+      choices: options.baselines,
+      path: options.baselinePath,
+      scratchFolder: stage.scratchFolder,
+      core: pinned?.serverCore,
+      started: ({ stop }) => clean.add(stop),
+    }),
     turns: () => turnsAfter(elapsed(), options),
     isOutOfTime: () => isLate(elapsed(), options),
     say,
   }
-  const found = await runRows(bench, clean)
-  return { environment, options: describeOptions(options), ...found, seconds: elapsed() }
+  const found = await runRows(bench)
+  return { environment, options: describeOptions(options), ...found, goals: judgeGoals(found), seconds: elapsed() }
 }
 
 function describeOptions(options: BenchOptions): Report['options'] {
@@ -73,12 +86,14 @@ function describeOptions(options: BenchOptions): Report['options'] {
   return {
     records: options.records,
     hotRecords,
+    scale: sizesOfScale(options).join(' '),
     seed: options.seed,
     connections: options.connections,
     rounds: options.rounds,
     durationMs: options.durationMs,
     memoryCacheBytes: MEMORY_CACHE_BYTES,
     quick: options.quick,
+    baselines: options.baselines.map((choice) => (choice.kind === 'command' ? choice.command : choice.kind)),
   }
 }
 

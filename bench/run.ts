@@ -1,24 +1,25 @@
 /**
- * The order of a run: one node at a time over the same database, first as it comes, then without its memory cache over
- * Redis, then without any cache. The data set comes in through the import; what writes comes after what reads.
+ * The order of a run: nodes over the same database, first one as it comes, then without its memory cache over Redis, then
+ * without any cache; then what needs several nodes, writes new versions, or has a database of its own. The data set comes
+ * in through the import; what writes comes after what reads.
  */
-
 import type { Bench } from './bench.js'
 import { type Findings, findings } from './report/findings.js'
+import type { Found } from './report/report.js'
 import { measurePostgresRows, measureRedisRows } from './rows/cold-rows.js'
 import { loadDataset, measureImport } from './rows/import.js'
+import { measureMemoryCache } from './rows/memory-cache.js'
 import { measureMemoryRows } from './rows/memory-rows.js'
+import { measureMixedRows } from './rows/mixed.js'
+import { measureReplicas, measureWorkers } from './rows/process-rows.js'
 import { registrationRows } from './rows/registration.js'
 import type { RowName } from './rows/row-names.js'
-import { setUpEnterprise } from './stage/api.js'
-import type { Cleanup } from './stage/cleanup.js'
-import { type RunningNode, startNode } from './stage/node-under-test.js'
+import { measureScale } from './rows/scale.js'
+import { measureVisibility } from './rows/visibility.js'
+import { type Api, setUpEnterprise } from './stage/api.js'
+import { ADMIN_KEY, MEMORY_CACHE_BYTES, NO_REDIS, startMeasuredNode } from './stage/measured-node.js'
+import { scaledDatabases } from './stage/scaled-database.js'
 import { PART_PREFIX, PRODUCT_PREFIX } from './workload/dataset.js'
-
-/** Holds the hot records of any run, with room to spare. */
-export const MEMORY_CACHE_BYTES = 2 ** 30
-const ADMIN_KEY = 'bench-administrator-key'
-const NO_REDIS = 'none'
 
 const MEMORY_ROWS = [
   'memory-zipf',
@@ -33,18 +34,36 @@ const MEMORY_ROWS = [
 ] as const satisfies readonly RowName[]
 const REDIS_ROWS = ['redis', 'latency-redis'] as const satisfies readonly RowName[]
 const POSTGRES_ROWS = ['postgres', 'latency-postgres'] as const satisfies readonly RowName[]
+const MIXED_ROWS = ['mixed', 'latency-mixed'] as const satisfies readonly RowName[]
+/** Those have databases of their own, and do without the data set. */
+const SCALED_ROWS: readonly RowName[] = ['scale', 'memory-cache']
 
-export async function runRows(bench: Bench, clean: Cleanup): Promise<Findings['found']> {
+export async function runRows(bench: Bench): Promise<Found> {
   const results = findings({
     only: bench.options.only,
-    isInterrupted: () => clean.interrupted,
+    isInterrupted: () => bench.clean.interrupted,
     isOutOfTime: () => bench.isOutOfTime(),
   })
-  const redisUrl = bench.stage.redisUrl
-  const start = (caches: { readonly memoryCacheBytes: number; readonly redisUrl: string }) =>
-    startMeasuredNode(bench, clean, caches)
+  if ([...bench.options.only].some((name) => !SCALED_ROWS.includes(name))) {
+    const api = await runFirstNode(bench, results)
+    await runColdRows(bench, results)
+    await measureReplicas(bench, results)
+    if (results.wants('workers')) await measureWorkers(bench, results)
+    await results.group(MIXED_ROWS, () => measureMixedRows(bench, api, results))
+    await measureVisibility(bench, api, results)
+  }
+  const databaseOf = scaledDatabases(bench)
+  await results.row('scale', () => measureScale(bench, databaseOf))
+  await results.memoryCache('memory-cache', () => measureMemoryCache(bench, databaseOf))
+  return results.found
+}
 
-  const node = await start({ memoryCacheBytes: MEMORY_CACHE_BYTES, redisUrl: redisUrl ?? NO_REDIS })
+/** Loads the data set, on the way or as a row. */
+async function runFirstNode(bench: Bench, results: Findings): Promise<Api> {
+  const node = await startMeasuredNode(bench, {
+    memoryCacheBytes: MEMORY_CACHE_BYTES,
+    redisUrl: bench.stage.redisUrl ?? NO_REDIS,
+  })
   const api = await setUpEnterprise({ port: node.port, apiKey: ADMIN_KEY }, [PRODUCT_PREFIX, PART_PREFIX])
   if (results.wants('import')) await results.row('import', () => measureImport(bench, node, api))
   else await loadDataset(bench, node, api)
@@ -54,37 +73,24 @@ export async function runRows(bench: Bench, clean: Cleanup): Promise<Findings['f
   await results.row('register', registration.single)
   await results.row('register-batch', registration.batch)
   await node.stop()
+  return api
+}
 
+async function runColdRows(bench: Bench, results: Findings): Promise<void> {
+  const { redisUrl } = bench.stage
   if (redisUrl === undefined) results.leaveOut(REDIS_ROWS, 'there is no redis-server on PATH')
   else {
     await results.group(REDIS_ROWS, async () => {
-      const overRedis = await start({ memoryCacheBytes: 0, redisUrl })
+      const overRedis = await startMeasuredNode(bench, { memoryCacheBytes: 0, redisUrl })
       await measureRedisRows(bench, overRedis, results)
       await overRedis.stop()
     })
   }
   await results.group(POSTGRES_ROWS, async () => {
-    const uncached = await start({ memoryCacheBytes: 0, redisUrl: NO_REDIS })
+    const uncached = await startMeasuredNode(bench, { memoryCacheBytes: 0, redisUrl: NO_REDIS })
     await measurePostgresRows(bench, uncached, results)
     await uncached.stop()
   })
-  return results.found
-}
-
-async function startMeasuredNode(
-  bench: Bench,
-  clean: Cleanup,
-  caches: { readonly memoryCacheBytes: number; readonly redisUrl: string },
-): Promise<RunningNode> {
-  const node = await startNode({
-    ...caches,
-    databaseUrl: bench.stage.databaseUrl,
-    adminKey: ADMIN_KEY,
-    scratchFolder: bench.stage.scratchFolder,
-    core: bench.pinned?.serverCore,
-  })
-  clean.add(node.stop)
-  return node
 }
 
 /** Nothing else makes sense without the data set. */

@@ -3,27 +3,18 @@
  * (coalesced.ts) before it sends the node's recorded answer for it. What a Node process can reach that asks the same
  * database for the same callers; what remains between it and the node is what the node does.
  *
- * Argument: database URL. Messages as of bare-http.ts.
+ * Argument: database URL.
  */
-import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { lookupPath } from '../workload/requests.js'
 import { coalescedReads } from './coalesced.js'
-import { decodeRecording, type RecordedAnswer } from './recording.js'
+import { answersByPath, serveRecordings } from './recorded-answers.js'
+import type { RecordedAnswer } from './recording.js'
 
 const [url = ''] = process.argv.slice(2)
 const reads = coalescedReads(url)
 const keyStart = lookupPath('').length
 let answers = new Map<string, RecordedAnswer>()
-
-function load(file: string): void {
-  answers = new Map()
-  for (const answer of decodeRecording(readFileSync(file))) {
-    // A copy of its own: a view would keep all of the recording alive.
-    answers.set(answer.path, { ...answer, body: Buffer.from(answer.body) })
-  }
-}
 
 const server = createServer((request, response) => {
   const answer = answers.get(request.url!)
@@ -39,9 +30,10 @@ const server = createServer((request, response) => {
   )
 })
 
-server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }))
-process.on('message', ({ file }: { readonly file: string }) => {
-  load(file)
-  process.send!({ loaded: answers.size })
-})
-process.on('disconnect', () => void reads.close().finally(() => process.exit(0)))
+serveRecordings(
+  server,
+  (recording) => {
+    answers = answersByPath(recording)
+  },
+  () => reads.close(),
+)

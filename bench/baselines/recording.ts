@@ -28,11 +28,21 @@ export function encodeRecording(answers: ReadonlyMap<string, Buffer>): Buffer {
 }
 
 export function* decodeRecording(recording: Buffer): Iterable<RecordedAnswer> {
+  for (const [path, answer] of entriesOf(recording)) yield { path, ...parseAnswer(answer) }
+}
+
+/** The first answer as it was on the wire. @throws Error when there is none */
+export function firstAnswerOf(recording: Buffer): Buffer {
+  for (const [, answer] of entriesOf(recording)) return answer
+  throw new Error('The recording is empty.')
+}
+
+function* entriesOf(recording: Buffer): Iterable<readonly [string, Buffer]> {
   let at = 0
   while (at < recording.length) {
     const bodyAt = at + 8 + recording.readUInt32BE(at)
     const end = bodyAt + recording.readUInt32BE(at + 4)
-    yield { path: recording.toString('utf8', at + 8, bodyAt), ...parseAnswer(recording.subarray(bodyAt, end)) }
+    yield [recording.toString('utf8', at + 8, bodyAt), recording.subarray(bodyAt, end)]
     at = end
   }
 }

@@ -4,14 +4,15 @@ import { type Child, startChild } from '../stage/child.js'
 import { pinnedCommand } from '../stage/pinning.js'
 import type { Measured, Order } from './tasks.js'
 
-export type BaselineName = HttpBaselineName | 'coalesced-query' | 'plain-upsert' | 'raw-copy'
-type HttpBaselineName = 'bare-http' | 'coalesced-http'
-
-export interface BareServer {
+/** A server that is measured beside the node. */
+export interface BaselineServer {
+  readonly name: string
   readonly port: number
   readonly pid: number
-  /** From now on it answers from this recording (recording.ts), and with 500 to what is not in it. */
+  /** From now on it answers from this recording (recording.ts), as far as it answers from one at all. */
   load(recordingFile: string): Promise<void>
+  /** What to ask it for in place of the requests that were recorded. */
+  requestsFor(recorded: readonly Buffer[]): readonly Buffer[]
   stop(): Promise<void>
 }
 
@@ -21,23 +22,35 @@ export interface DatabaseBaseline {
   stop(): Promise<void>
 }
 
-export function startBareServer(core: number | undefined): Promise<BareServer> {
+/** Servers of this folder, and how the report calls them. */
+const HTTP_BASELINES = {
+  'bare-http': 'bare http',
+  'coalesced-http': 'bare http + coalesced query',
+  'fastify-http': 'fastify',
+  'fixed-net': 'bare net',
+} as const
+type HttpBaselineName = keyof typeof HTTP_BASELINES
+
+/** Answers with 500 to what is not in the recording. */
+export function startBareServer(core: number | undefined): Promise<BaselineServer> {
   return startHttpBaseline('bare-http', [], core)
 }
 
 /** Reads the record from the database before it answers. */
-export function startReadingServer(databaseUrl: string, core: number | undefined): Promise<BareServer> {
+export function startReadingServer(databaseUrl: string, core: number | undefined): Promise<BaselineServer> {
   return startHttpBaseline('coalesced-http', [databaseUrl], core)
 }
 
-async function startHttpBaseline(
+/** @param parameters what the program of that name wants on its command line */
+export async function startHttpBaseline(
   name: HttpBaselineName,
   parameters: readonly string[],
   core: number | undefined,
-): Promise<BareServer> {
+): Promise<BaselineServer> {
   const child = startBaseline(name, parameters, core)
   const { port } = await nextMessage<{ port: number }>(child)
   return {
+    name: HTTP_BASELINES[name],
     port,
     pid: child.pid,
     load: async (file) => {
@@ -45,12 +58,13 @@ async function startHttpBaseline(
       child.process.send({ file })
       await loaded
     },
+    requestsFor: (recorded) => recorded,
     stop: child.stop,
   }
 }
 
 export async function startDatabaseBaseline(
-  name: Exclude<BaselineName, HttpBaselineName>,
+  name: string,
   parameters: readonly (string | number)[],
   core: number | undefined,
 ): Promise<DatabaseBaseline> {
@@ -67,7 +81,8 @@ export async function startDatabaseBaseline(
   }
 }
 
-function startBaseline(name: BaselineName, parameters: readonly string[], core: number | undefined): Child {
+/** @param name of a file of this folder */
+function startBaseline(name: string, parameters: readonly string[], core: number | undefined): Child {
   const program = path.join(import.meta.dirname, `${name}.ts`)
   return startChild(pinnedCommand(core, [process.execPath, '--import', 'tsx', program, ...parameters]), {
     messages: true,

@@ -3,7 +3,7 @@
  * capacity at that many connections. Its latencies would hide queueing, so none are taken: see open-loop.ts.
  */
 import { type HttpSocket, openHttpSockets } from './http-socket.js'
-import { answerCount, cpuSecondsSince, type Load } from './load.js'
+import { answerCount, cpuSecondsSince, type Load, portOf } from './load.js'
 
 export interface ClosedLoopResult {
   readonly answersPerSecond: number
@@ -30,13 +30,18 @@ export async function runClosedLoop(load: Load): Promise<ClosedLoopResult> {
   })
   // A loss while the other connections are still being made has no listener yet.
   failed.catch(() => undefined)
+  const carried: Buffer[] = []
+  const sendNext = (index: number) => {
+    carried[index] = load.nextRequest()
+    sockets[index]!.send(carried[index])
+  }
 
   try {
     sockets = await openHttpSockets(load.connections, (index) => ({
-      port: load.port,
+      port: portOf(load, index),
       onAnswer: (status, octets) => {
-        counted.count(status, octets)
-        if (sending) return sockets[index]!.send(load.nextRequest())
+        counted.count({ status, octets, request: carried[index]! })
+        if (sending) return sendNext(index)
         inFlight -= 1
         if (inFlight === 0) drained()
       },
@@ -45,7 +50,7 @@ export async function runClosedLoop(load: Load): Promise<ClosedLoopResult> {
     const cpuBefore = process.cpuUsage()
     const startedAt = performance.now()
     inFlight = sockets.length
-    for (const socket of sockets) socket.send(load.nextRequest())
+    for (const index of sockets.keys()) sendNext(index)
     await Promise.race([new Promise((resolve) => setTimeout(resolve, load.durationMs)), failed])
     // What is under way is waited for and counted: of batches that take long, little else would be.
     const allAnswered = new Promise<void>((resolve) => {

@@ -6,14 +6,17 @@
  * In flight is bounded by the connections. A request that is due while none is free waits here, and the wait counts.
  * Lateness that was the generator's own fault, with a connection free, is kept apart as `generatorLag`.
  */
-import { type Histogram, histogram } from './histogram.js'
-import { type HttpSocket, openHttpSockets } from './http-socket.js'
-import { answerCount, cpuSecondsSince, type Load } from './load.js'
+import type { Histogram } from './histogram.js'
+import { openHttpSockets } from './http-socket.js'
+import { answerCount, cpuSecondsSince, type Load, portOf } from './load.js'
 import { keepPace, type Pace } from './pace.js'
+import { type Schedule, scheduleOf } from './schedule.js'
 
 export interface OpenLoad extends Load {
   /** Requests due per second. */
   readonly ratePerSecond: number
+  /** Also told apart by this: what kind of request it was. */
+  kindOf?(request: Buffer): string
 }
 
 export interface OpenLoopResult {
@@ -21,6 +24,8 @@ export interface OpenLoopResult {
   readonly answeredPerSecond: number
   /** Microseconds from the time due to the last octet of the answer. Those never answered count with their wait so far. */
   readonly latency: Histogram
+  /** The same by kind, of those that were sent; empty without `kindOf`. */
+  readonly latencyByKind: ReadonlyMap<string, Histogram>
   /** Microseconds that a send was late although a connection was free. */
   readonly generatorLag: Histogram
   readonly generatorBusyShare: number
@@ -28,8 +33,6 @@ export interface OpenLoopResult {
   readonly unexpected: ReadonlyMap<number, number>
 }
 
-/** Time for late answers after the last request was due. */
-const DRAIN_MS = 3_000
 /** @throws Error when a connection is lost */
 export async function runOpenLoop(load: OpenLoad): Promise<OpenLoopResult> {
   let fail: (error: Error) => void = () => undefined
@@ -42,11 +45,11 @@ export async function runOpenLoop(load: OpenLoad): Promise<OpenLoopResult> {
   let schedule: Schedule | undefined
   let pace: Pace | undefined
   const sockets = await openHttpSockets(load.connections, (index) => ({
-    port: load.port,
+    port: portOf(load, index),
     onAnswer: (status, octets) => {
-      counted.count(status, octets)
       pace?.wasBusy()
-      schedule?.answered(index)
+      const request = schedule?.answered(index)
+      if (request) counted.count({ status, octets, request })
     },
     onLost: (error) => fail(error),
   }))
@@ -60,6 +63,7 @@ export async function runOpenLoop(load: OpenLoad): Promise<OpenLoopResult> {
       offeredPerSecond: load.ratePerSecond,
       answeredPerSecond: schedule.answers / seconds,
       latency: schedule.latency,
+      latencyByKind: schedule.latencyByKind,
       generatorLag: schedule.generatorLag,
       generatorBusyShare: Math.max(0, cpuSecondsSince(cpuBefore) - pace.idleSpinMs / 1000) / seconds,
       unanswered: schedule.unanswered,
@@ -76,94 +80,5 @@ function turnOf(schedule: Schedule, wasBusy: () => void): (nowMs: number) => num
     if (schedule.sendDue(nowMs)) wasBusy()
     schedule.endWhenDrained(nowMs)
     return schedule.untilNextMs(nowMs)
-  }
-}
-
-/** The requests of one run: which are sent, which wait, which are answered, and how late each was. */
-interface Schedule {
-  readonly latency: Histogram
-  readonly generatorLag: Histogram
-  readonly done: Promise<void>
-  readonly answers: number
-  /** Requests that had no answer when the run ended. */
-  readonly unanswered: number
-  /** Milliseconds from the first due time to the last answer, or to the end of the draining. */
-  readonly elapsedMs: number
-  sendDue(nowMs: number): boolean
-  answered(index: number): void
-  /** Milliseconds until the next request is due. */
-  untilNextMs(nowMs: number): number
-  endWhenDrained(nowMs: number): void
-}
-
-function scheduleOf(load: OpenLoad, sockets: readonly HttpSocket[]): Schedule {
-  const latency = histogram()
-  const generatorLag = histogram()
-  const gapMs = 1000 / load.ratePerSecond
-  const total = Math.max(1, Math.floor(load.durationMs / gapMs))
-  const free = sockets.map((_, index) => index)
-  const dueMsOf = new Float64Array(sockets.length)
-  const startMs = performance.now() + 1
-  let sent = 0
-  let answers = 0
-  let freeSinceMs = startMs
-  let endMs: number | undefined
-  let finish: () => void = () => undefined
-  const done = new Promise<void>((resolve) => {
-    finish = resolve
-  })
-  const dueMs = (request: number) => startMs + request * gapMs
-
-  const sendDue = (nowMs: number) => {
-    const before = sent
-    while (sent < total && free.length > 0 && dueMs(sent) <= nowMs) {
-      const index = free.pop()!
-      const due = dueMs(sent)
-      dueMsOf[index] = due
-      if (due >= freeSinceMs) generatorLag.record((nowMs - due) * 1000)
-      sockets[index]!.send(load.nextRequest())
-      sent += 1
-    }
-    return sent > before
-  }
-
-  const end = (nowMs: number) => {
-    endMs = nowMs
-    const idle = new Set(free)
-    dueMsOf.forEach((due, index) => {
-      if (!idle.has(index)) latency.record((nowMs - due) * 1000)
-    })
-    for (let request = sent; request < total; request += 1) latency.record((nowMs - dueMs(request)) * 1000)
-    finish()
-  }
-
-  return {
-    latency,
-    generatorLag,
-    done,
-    get answers() {
-      return answers
-    },
-    get unanswered() {
-      return total - answers
-    },
-    get elapsedMs() {
-      return (endMs ?? startMs) - startMs
-    },
-    sendDue,
-    answered: (index) => {
-      if (endMs !== undefined) return
-      const nowMs = performance.now()
-      latency.record((nowMs - dueMsOf[index]!) * 1000)
-      answers += 1
-      if (free.length === 0) freeSinceMs = nowMs
-      free.push(index)
-      if (answers === total) end(nowMs)
-      else sendDue(nowMs)
-    },
-    untilNextMs: (nowMs) => (sent < total ? dueMs(sent) - nowMs : DRAIN_MS / 100),
-    endWhenDrained: (nowMs) => {
-      if (endMs === undefined && nowMs > startMs + load.durationMs + DRAIN_MS) end(nowMs)
-    },
   }
 }

@@ -7,32 +7,42 @@ import type { MeasuredSide, Sample, Side } from './rounds.js'
 
 export interface LoadedServer {
   readonly port: number
+  /** Of its first process; those below it count with it. */
   readonly pid: number
 }
 
-export interface LoadedSide extends Omit<Load, 'port'> {
+export interface LoadedSide extends Omit<Load, 'port' | 'otherPorts'> {
   readonly name: string
   readonly server: LoadedServer
+  /** Loaded together with `server`, as one. */
+  readonly otherServers?: readonly LoadedServer[]
   /** What one answer counts for in the row's unit; 1 unless it is a batch. */
   readonly unitsPerAnswer?: number
 }
 
 export function loadedSide(side: LoadedSide): Side {
-  const { server, unitsPerAnswer = 1 } = side
+  const { server, otherServers = [], unitsPerAnswer = 1 } = side
+  const otherPorts = otherServers.map(({ port }) => port)
+  const cpuSeconds = () => sumOfKnown([server, ...otherServers].map(({ pid }) => cpuSecondsOf(pid)))
   return {
     name: side.name,
     measure: async () => {
-      const cpuBefore = cpuSecondsOf(server.pid)
-      const result = await runClosedLoop({ ...side, port: server.port })
+      const cpuBefore = cpuSeconds()
+      const result = await runClosedLoop({ ...side, port: server.port, otherPorts })
       const units = result.answersPerSecond * result.seconds * unitsPerAnswer
       return {
         perSecond: result.answersPerSecond * unitsPerAnswer,
-        cpuMicroseconds: perUnit(cpuBefore, cpuSecondsOf(server.pid), units),
+        cpuMicroseconds: perUnit(cpuBefore, cpuSeconds(), units),
         generatorBusyShare: result.generatorBusyShare,
         unexpected: Object.fromEntries(result.unexpected),
       }
     },
   }
+}
+
+/** undefined when one of them is. */
+function sumOfKnown(numbers: readonly (number | undefined)[]): number | undefined {
+  return numbers.reduce((sum, one) => (sum === undefined || one === undefined ? undefined : sum + one), 0)
 }
 
 /** CPU microseconds for each unit, where both readings are known. */

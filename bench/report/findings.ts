@@ -1,18 +1,22 @@
 /** Collects what the rows find, of those that were asked for. A row that fails is told, and the others go on. */
 
-import { spreadOf } from '../load/rounds.js'
+import { type MeasuredSide, spreadOf } from '../load/rounds.js'
 import type { RowName } from '../rows/row-names.js'
-import type { LatencyRow, Report, Row } from './report.js'
+import type { Found, LatencyRow, LeftRow, MemoryCacheRow, Row, VisibilityRow } from './report.js'
 
 export interface Findings {
-  readonly found: Pick<Report, 'rows' | 'latency' | 'left'>
+  readonly found: Found
   wants(...names: readonly RowName[]): boolean
   /** Does `work` when one of the rows was asked for; when it fails, those of them that are not there yet have failed. */
   group(names: readonly RowName[], work: () => Promise<void>): Promise<void>
   row(name: RowName, measure: () => Promise<Row>): Promise<void>
   latency(name: RowName, measure: () => Promise<readonly LatencyRow[]>): Promise<void>
+  visibility(name: RowName, measure: () => Promise<readonly VisibilityRow[]>): Promise<void>
+  memoryCache(name: RowName, measure: () => Promise<readonly MemoryCacheRow[]>): Promise<void>
   /** The median rate of the node in a row, measured for this purpose alone when the row was not asked for. */
   capacity(name: RowName, measure: () => Promise<Row>): Promise<number>
+  /** The same of all sides of the row, by name; the node's is `node`. */
+  capacities(name: RowName, measure: () => Promise<Row>): Promise<ReadonlyMap<string, number>>
   leaveOut(names: readonly RowName[], reason: string): void
 }
 
@@ -29,7 +33,9 @@ const OUT_OF_TIME = 'the machine was too busy for all rows in the time of a quic
 export function findings({ only, isInterrupted, isOutOfTime }: FindingsOptions): Findings {
   const rows: Row[] = []
   const latency: LatencyRow[] = []
-  const left: { name: RowName; reason: string; failed: boolean }[] = []
+  const visibility: VisibilityRow[] = []
+  const memoryCache: MemoryCacheRow[] = []
+  const left: LeftRow[] = []
   const wants = (...names: readonly RowName[]) => names.some((name) => only.has(name))
   const fail = (name: RowName, error: unknown) => {
     if (isInterrupted()) throw error
@@ -48,8 +54,14 @@ export function findings({ only, isInterrupted, isOutOfTime }: FindingsOptions):
     }
   }
 
+  const capacities = async (name: RowName, measure: () => Promise<Row>) => {
+    const { node, baselines } = rows.find((row) => row.name === name) ?? (await measure())
+    const medianOf = ({ samples }: MeasuredSide) => spreadOf(samples.map(({ perSecond }) => perSecond)).median
+    return new Map([...baselines.map((side) => [side.name, medianOf(side)] as const), ['node', medianOf(node)]])
+  }
+
   return {
-    found: { rows, latency, left },
+    found: { rows, latency, visibility, memoryCache, left },
     wants,
     group: async (names, work) => {
       if (!wants(...names)) return
@@ -57,16 +69,16 @@ export function findings({ only, isInterrupted, isOutOfTime }: FindingsOptions):
       try {
         await work()
       } catch (error) {
-        const there = new Set([...rows, ...latency, ...left].map(({ name }) => name))
+        const there = new Set([...rows, ...latency, ...visibility, ...memoryCache, ...left].map(({ name }) => name))
         for (const name of names) if (only.has(name) && !there.has(name)) fail(name, error)
       }
     },
     row: (name, measure) => attempt(name, async () => void rows.push(await measure())),
     latency: (name, measure) => attempt(name, async () => void latency.push(...(await measure()))),
-    capacity: async (name, measure) => {
-      const { node } = rows.find((row) => row.name === name) ?? (await measure())
-      return spreadOf(node.samples.map(({ perSecond }) => perSecond)).median
-    },
+    visibility: (name, measure) => attempt(name, async () => void visibility.push(...(await measure()))),
+    memoryCache: (name, measure) => attempt(name, async () => void memoryCache.push(...(await measure()))),
+    capacity: async (name, measure) => (await capacities(name, measure)).get('node')!,
+    capacities,
     leaveOut,
   }
 }

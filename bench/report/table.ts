@@ -18,14 +18,3 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
     ...rows.map(line),
   ].join('\n')
 }
-
-/** `12,345`; `—` for what is not a number. */
-export function formatCount(value: number): string {
-  return Number.isFinite(value) ? Math.round(value).toLocaleString('en-GB') : '—'
-}
-
-/** Microseconds, told in µs below a millisecond and in ms above. */
-export function formatMicroseconds(value: number): string {
-  if (value < 1000) return `${Math.round(value)} µs`
-  return `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} ms`
-}

@@ -1,6 +1,6 @@
 /** Rows of the node without its memory cache: over Redis, and with the database alone. */
 import path from 'node:path'
-import { type BareServer, startDatabaseBaseline, startReadingServer } from '../baselines/run.js'
+import { type BaselineServer, startDatabaseBaseline, startReadingServer } from '../baselines/run.js'
 import { type Bench, sizesOf } from '../bench.js'
 import type { Side } from '../load/rounds.js'
 import { sendAll } from '../load/send-all.js'
@@ -75,12 +75,12 @@ export async function measurePostgresRows(bench: Bench, node: RunningNode, findi
 async function readingSide(
   bench: Bench,
   node: RunningNode,
-  of: { readonly spec: LookupSpec; readonly reading: BareServer },
+  of: { readonly spec: LookupSpec; readonly reading: BaselineServer },
 ): Promise<Side> {
   const { spec, reading } = of
   const { requests } = await recordForBareServer(bench, node, spec)
   await reading.load(path.join(bench.stage.scratchFolder, `${spec.name}.recording`))
   const { connections, durationMs } = bench.options
   const load = { connections, durationMs, expectStatus: spec.expectStatus, nextRequest: cycle(requests) }
-  return loadedSide({ ...load, name: 'bare http + coalesced query', server: reading })
+  return loadedSide({ ...load, name: reading.name, server: reading })
 }

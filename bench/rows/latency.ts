@@ -1,10 +1,15 @@
-/** Rows of latency against offered load: 10, 50 and 90 % of the capacity that was measured before. */
+/**
+ * Capacity curves: latency in an open loop, at shares of the capacity that was measured before. Node and bare server
+ * take turns at each load, and the whole curve is gone through in every round.
+ */
 import type { Bench } from '../bench.js'
 import { GENERATOR_LIMIT } from '../load/load.js'
 import { type OpenLoopResult, runOpenLoop } from '../load/open-loop.js'
+import { percentilesOf } from '../load/percentiles.js'
+import { spreadOf } from '../load/rounds.js'
 import { type LoadedServer, percent } from '../load/sides.js'
+import { formatMicroseconds } from '../report/figures.js'
 import type { LatencyRow } from '../report/report.js'
-import { formatMicroseconds } from '../report/table.js'
 import type { RunningNode } from '../stage/node-under-test.js'
 import { cycle } from '../workload/keys.js'
 import { recordForBareServer } from './lookups.js'
@@ -18,79 +23,111 @@ export interface LatencySpec {
   readonly capacityPerSecond: number
   /** Measures a bare server under the same offered load too: what of a latency is the machine's. */
   readonly withBareServer: boolean
+  /** Rates of further baselines by name; each has a curve at shares of its own. */
+  readonly otherCapacities?: ReadonlyMap<string, number>
 }
 
-const SHARES = [0.1, 0.5, 0.9]
+const SHARES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+const QUICK_SHARES = [0.1, 0.5, 0.9]
+const ROUNDS = 3
 const WARM_UP_SHARE = 0.2
 /** Above this the generator's own lateness is a part of the latency that should not be overlooked. */
 const LAG_LIMIT_MICROSECONDS = 300
 
+interface CurveSide {
+  readonly name: string
+  readonly server: LoadedServer
+  readonly requests: readonly Buffer[]
+  readonly capacityPerSecond: number
+}
+
 export async function measureLatency(bench: Bench, node: RunningNode, spec: LatencySpec): Promise<LatencyRow[]> {
   bench.say(`${spec.name}: ${spec.title}`)
-  const recorded = spec.withBareServer ? await recordForBareServer(bench, node, spec) : undefined
-  const rows: LatencyRow[] = []
-  for (const share of SHARES) {
-    rows.push(await measureSide(bench, spec, { side: 'node', server: node, requests: spec.requests, share }))
-    if (recorded) {
-      const { requests } = recorded
-      rows.push(await measureSide(bench, spec, { side: 'bare http', server: bench.bare, requests, share }))
+  const { quick, rounds } = bench.options
+  const points = (quick ? QUICK_SHARES : SHARES).flatMap((share) => ({ share, results: [] as OpenLoopResult[][] }))
+  const sides = await sidesOf(bench, node, spec)
+  for (let round = 0; round < (quick ? 1 : Math.min(ROUNDS, rounds)); round += 1) {
+    for (const { share, results } of points) {
+      for (const [index, side] of sides.entries()) {
+        results[index] = [...(results[index] ?? []), await measurePoint(bench, side, share)]
+      }
     }
   }
-  return rows
+  return points.flatMap(({ share, results }) =>
+    sides.map(({ name }, index) => ({
+      name: spec.name,
+      title: spec.title,
+      side: name,
+      shareOfCapacity: share,
+      ...latencyFigures(results[index]!),
+    })),
+  )
 }
 
-async function measureSide(
-  bench: Bench,
-  spec: LatencySpec,
-  of: {
-    readonly side: LatencyRow['side']
-    readonly server: LoadedServer
-    readonly requests: readonly Buffer[]
-    readonly share: number
-  },
-): Promise<LatencyRow> {
-  const { durationMs, connections, quick } = bench.options
+async function sidesOf(bench: Bench, node: RunningNode, spec: LatencySpec): Promise<CurveSide[]> {
+  const { requests, capacityPerSecond, otherCapacities = new Map<string, number>() } = spec
+  const measured = { name: 'node', server: node, requests, capacityPerSecond }
+  if (!spec.withBareServer) return [measured]
+  const recorded = await recordForBareServer(bench, node, spec)
+  const bare = { name: bench.bare.name, server: bench.bare, requests: recorded.requests, capacityPerSecond }
+  const others = bench.otherBaselines.flatMap((server) => {
+    const capacity = otherCapacities.get(server.name)
+    if (capacity === undefined) return []
+    return { name: server.name, server, requests: server.requestsFor(recorded.requests), capacityPerSecond: capacity }
+  })
+  return [measured, bare, ...others]
+}
+
+async function measurePoint(bench: Bench, side: CurveSide, share: number): Promise<OpenLoopResult> {
+  const { durationMs, connections } = bench.options
   const load = {
-    port: of.server.port,
+    port: side.server.port,
     connections,
-    // A tail needs more requests than a mean.
-    durationMs: quick ? durationMs : durationMs * 2,
-    nextRequest: cycle(of.requests),
+    nextRequest: cycle(side.requests),
     expectStatus: 200,
-    ratePerSecond: spec.capacityPerSecond * of.share,
+    ratePerSecond: side.capacityPerSecond * share,
   }
-  await runOpenLoop({ ...load, durationMs: load.durationMs * WARM_UP_SHARE })
-  const result = await runOpenLoop(load)
+  await runOpenLoop({ ...load, durationMs: durationMs * WARM_UP_SHARE })
+  return runOpenLoop({ ...load, durationMs })
+}
+
+/** What is told of the rounds at one load. */
+export function latencyFigures(
+  rounds: readonly OpenLoopResult[],
+): Omit<LatencyRow, 'name' | 'title' | 'side' | 'shareOfCapacity'> {
+  const median = (figure: (result: OpenLoopResult) => number) => spreadOf(rounds.map(figure)).median
   return {
-    name: spec.name,
-    title: spec.title,
-    side: of.side,
-    shareOfCapacity: of.share,
-    offeredPerSecond: result.offeredPerSecond,
-    answeredPerSecond: result.answeredPerSecond,
-    p50: result.latency.quantile(0.5),
-    p90: result.latency.quantile(0.9),
-    p99: result.latency.quantile(0.99),
-    p999: result.latency.quantile(0.999),
-    max: result.latency.max,
-    generatorLagP99: result.generatorLag.quantile(0.99),
-    generatorBusyShare: result.generatorBusyShare,
-    requests: result.latency.count,
-    unanswered: result.unanswered,
-    notes: notesOf(result),
+    offeredPerSecond: median((result) => result.offeredPerSecond),
+    answeredPerSecond: median((result) => result.answeredPerSecond),
+    ...percentilesOf(rounds.map(({ latency }) => latency)),
+    generatorLagP99: median(({ generatorLag }) => generatorLag.quantile(0.99)),
+    generatorBusyShare: median((result) => result.generatorBusyShare),
+    unanswered: rounds.reduce((sum, { unanswered }) => sum + unanswered, 0),
+    notes: notesOf(rounds),
   }
 }
 
-function notesOf(result: OpenLoopResult): string[] {
+/** What a reader must know before believing the figures, of any of the rounds. */
+export function notesOf(rounds: readonly OpenLoopResult[]): string[] {
   const notes: string[] = []
-  const lag = result.generatorLag.quantile(0.99)
-  if (result.generatorBusyShare > GENERATOR_LIMIT) {
-    notes.push(`GENERATOR-BOUND: it used ${percent(result.generatorBusyShare)} of its core`)
-  }
+  const busiest = Math.max(...rounds.map((result) => result.generatorBusyShare))
+  const lag = spreadOf(rounds.map(({ generatorLag }) => generatorLag.quantile(0.99))).median
+  const unanswered = rounds.reduce((sum, result) => sum + result.unanswered, 0)
+  if (busiest > GENERATOR_LIMIT) notes.push(`GENERATOR-BOUND: it used ${percent(busiest)} of its core`)
   if (lag > LAG_LIMIT_MICROSECONDS) {
     notes.push(`GENERATOR LATE: by ${formatMicroseconds(lag)} at p99, with a connection free`)
   }
-  if (result.unanswered > 0) notes.push(`${result.unanswered} requests had no answer; they count with their wait`)
-  for (const [status, answers] of result.unexpected) notes.push(`UNEXPECTED ANSWERS: ${answers} × status ${status}`)
+  if (unanswered > 0) notes.push(`${unanswered} requests had no answer; they count with their wait`)
+  for (const [status, answers] of unexpectedOf(rounds)) {
+    notes.push(`UNEXPECTED ANSWERS: ${answers} × status ${status}`)
+  }
   return notes
+}
+
+function unexpectedOf(rounds: readonly OpenLoopResult[]): ReadonlyMap<number, number> {
+  const total = new Map<number, number>()
+  for (const { unexpected } of rounds) {
+    for (const [status, answers] of unexpected) total.set(status, (total.get(status) ?? 0) + answers)
+  }
+  return total
 }

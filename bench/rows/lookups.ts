@@ -1,4 +1,4 @@
-/** Rows of single look-ups: the node against a bare server that sends the same octets for the same keys. */
+/** Rows of single look-ups: the node against servers that send the same octets for the same keys. */
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { encodeRecording, headerOf, parseAnswer } from '../baselines/recording.js'
@@ -36,7 +36,8 @@ export async function measureLookups(bench: Bench, node: RunningNode, spec: Look
   const [measured, ...baselines] = await takeTurns(
     [
       loadedSide({ ...load, name: 'node', server: node, nextRequest: cycle(spec.requests) }),
-      loadedSide({ ...load, name: 'bare http', server: bench.bare, nextRequest: cycle(recorded.requests) }),
+      loadedSide({ ...load, name: bench.bare.name, server: bench.bare, nextRequest: cycle(recorded.requests) }),
+      ...otherServers(bench, spec, recorded).map((side) => loadedSide({ ...load, ...side })),
       ...(spec.otherBaselines ?? []),
     ],
     bench.turns(),
@@ -53,13 +54,23 @@ export async function measureLookups(bench: Bench, node: RunningNode, spec: Look
   }
 }
 
+/** They know of hits alone: some send one answer to whatever is asked, others have no such thing as an ETag. */
+function otherServers(bench: Bench, spec: LookupSpec, recorded: Recorded) {
+  const servers = spec.expectStatus === 200 ? bench.otherBaselines : []
+  return servers.map((server) => ({
+    name: server.name,
+    server,
+    nextRequest: cycle(server.requestsFor(recorded.requests)),
+  }))
+}
+
 export interface Recorded {
   /** Those of the given requests whose answers were recorded, in the same order. */
   readonly requests: readonly Buffer[]
   readonly octetsPerAnswer: number
 }
 
-/** Asks the node for the first distinct paths of the requests, and gives its answers to the bare server. */
+/** Asks the node for the first distinct paths of the requests, and gives its answers to the bare server and the others. */
 export async function recordForBareServer(
   bench: Bench,
   node: RunningNode,
@@ -75,7 +86,7 @@ export async function recordForBareServer(
   const paths = [...distinct.keys()]
   const file = path.join(bench.stage.scratchFolder, `${spec.name}.recording`)
   writeFileSync(file, encodeRecording(new Map(paths.map((name, index) => [name, answers[index]!]))))
-  await bench.bare.load(file)
+  for (const server of [bench.bare, ...bench.otherBaselines]) await server.load(file)
   return {
     requests: spec.requests.filter((request) => distinct.has(pathOf(request))),
     octetsPerAnswer: Math.round(answers.reduce((sum, { length }) => sum + length, 0) / answers.length),
@@ -83,7 +94,7 @@ export async function recordForBareServer(
 }
 
 /** Share of a sample of the requests by the tier that answered, as the answers say. */
-async function tiersOf(node: RunningNode, requests: readonly Buffer[]): Promise<Record<string, number>> {
+export async function tiersOf(node: RunningNode, requests: readonly Buffer[]): Promise<Record<string, number>> {
   const step = Math.max(1, Math.floor(requests.length / SAMPLED))
   const sample = requests.filter((_, index) => index % step === 0).slice(0, SAMPLED)
   const counts: Record<string, number> = {}
@@ -94,7 +105,7 @@ async function tiersOf(node: RunningNode, requests: readonly Buffer[]): Promise<
   return Object.fromEntries(Object.entries(counts).map(([tier, answers]) => [tier, answers / sample.length]))
 }
 
-function tierNotes(tiers: Readonly<Record<string, number>>, expected: Tier | undefined): string[] {
+export function tierNotes(tiers: Readonly<Record<string, number>>, expected: Tier | undefined): string[] {
   const entries = Object.entries(tiers)
   if (expected === undefined || entries.length === 0) return []
   const told = entries.map(([tier, share]) => `${tier} ${percent(share)}`).join(', ')

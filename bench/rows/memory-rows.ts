@@ -53,15 +53,17 @@ export async function measureMemoryRows(bench: Bench, node: RunningNode, finding
   await findings.row('malformed', () => measureLookups(bench, node, malformed()))
   await findings.row('not-served', () => measureLookups(bench, node, notServed()))
   await findings.row('batch-resolve', () => measureBatchResolve(bench, node, drawn(bench, 'uniform', count)))
-  await findings.latency('latency-memory', async () =>
-    measureLatency(bench, node, {
+  await findings.latency('latency-memory', async () => {
+    const capacities = await findings.capacities('memory-zipf', () => measureLookups(bench, node, zipf))
+    return measureLatency(bench, node, {
       name: 'latency-memory',
-      title: 'GET memory hit, Zipf 0.99',
+      title: zipf.title,
       requests: zipf.requests,
-      capacityPerSecond: await findings.capacity('memory-zipf', () => measureLookups(bench, node, zipf)),
+      capacityPerSecond: capacities.get('node')!,
       withBareServer: true,
-    }),
-  )
+      otherCapacities: capacities,
+    })
+  })
 }
 
 async function measureByAutocannon(bench: Bench, node: RunningNode, spec: LookupSpec): Promise<Row> {

@@ -13,9 +13,16 @@ export const ROW_NAMES = [
   'postgres',
   'register',
   'register-batch',
+  'mixed',
+  'workers',
+  'replicas',
+  'scale',
   'latency-memory',
   'latency-redis',
   'latency-postgres',
+  'latency-mixed',
+  'memory-cache',
+  'visible',
 ] as const
 
 export type RowName = (typeof ROW_NAMES)[number]

@@ -16,6 +16,8 @@ export interface ChildOptions {
   readonly folder?: string
   /** Opens an IPC channel. */
   readonly messages?: boolean
+  /** Puts it into a process group of its own, so that what it starts is stopped with it. Not on Windows. */
+  readonly group?: boolean
 }
 
 const KEPT_CHARACTERS = 8_000
@@ -23,9 +25,11 @@ const STOP_TIMEOUT_MS = 10_000
 
 export function startChild(command: readonly string[], options: ChildOptions = {}): Child {
   const [file = '', ...parameters] = command
+  const isGroup = options.group === true && process.platform !== 'win32'
   const child = spawn(file, parameters, {
     stdio: ['ignore', 'pipe', 'pipe', ...(options.messages ? (['ipc'] as const) : [])],
     env: { ...foreignEnvironment(), ...options.environment },
+    detached: isGroup,
     ...(options.folder === undefined ? {} : { cwd: options.folder }),
   })
   let output = ''
@@ -35,8 +39,9 @@ export function startChild(command: readonly string[], options: ChildOptions = {
   child.stdout?.on('data', keep)
   child.stderr?.on('data', keep)
   let ended = false
+  const kill = (signal: NodeJS.Signals) => (isGroup ? killGroup(child.pid, signal) : child.kill(signal))
   // Last resort, for a child that is still starting when this process has to end.
-  const endWithUs = () => child.kill('SIGTERM')
+  const endWithUs = () => kill('SIGTERM')
   process.once('exit', endWithUs)
   const exited = new Promise<string>((resolve) => {
     const end = (how: string) => {
@@ -55,11 +60,19 @@ export function startChild(command: readonly string[], options: ChildOptions = {
     exited,
     stop: async () => {
       if (ended) return
-      child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+      kill('SIGTERM')
+      const timer = setTimeout(() => kill('SIGKILL'), STOP_TIMEOUT_MS)
       await exited
       clearTimeout(timer)
     },
+  }
+}
+
+function killGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, signal)
+  } catch {
+    // All of it has ended.
   }
 }
 

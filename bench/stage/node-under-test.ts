@@ -15,7 +15,12 @@ export interface NodeSettings {
   readonly adminKey: string
   /** A folder that goes away with the run. */
   readonly scratchFolder: string
-  readonly core: number | undefined
+  /** undefined: any. */
+  readonly cores?: readonly number[] | undefined
+  /** Further settings of the node. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Of another build than this folder's: its dist/main.js. */
+  readonly program?: string
 }
 
 export interface RunningNode {
@@ -27,14 +32,14 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
-const PROGRAM = path.resolve(import.meta.dirname, '../../dist/main.js')
+export const PROGRAM = path.resolve(import.meta.dirname, '../../dist/main.js')
 const READY_TIMEOUT_MS = 60_000
 const ASK_EVERY_MS = 50
 
 /** Resolves when `/readyz` says 200. @throws Error with the node's own output when it does not come to that */
 export async function startNode(settings: NodeSettings): Promise<RunningNode> {
   const port = await freePort()
-  const child = startChild(pinnedCommand(settings.core, [process.execPath, PROGRAM]), {
+  const child = startChild(pinnedCommand(settings.cores, [process.execPath, settings.program ?? PROGRAM]), {
     environment: environmentOf(settings, port),
     folder: settings.scratchFolder,
   })
@@ -74,6 +79,7 @@ function environmentOf(settings: NodeSettings, port: number): Record<string, str
     JIEXI_DRAIN_SECONDS: '0',
     JIEXI_ADMIN_KEY: settings.adminKey,
     JIEXI_MEMORY_CACHE_BYTES: String(settings.memoryCacheBytes),
+    ...settings.environment,
   }
 }
 

@@ -8,13 +8,16 @@ import { readFileSync } from 'node:fs'
 export interface Pinning {
   readonly serverCore: number
   readonly loadCore: number
+  /** For what is measured with several processes: as many as there are beside the load's, the server's first. */
+  readonly serverCores: readonly number[]
 }
 
 /** Undefined where pinning is not possible. */
 export function findPinning(): Pinning | undefined {
   if (process.platform !== 'linux' || spawnSync('taskset', ['--version']).status !== 0) return undefined
-  const [serverCore, loadCore] = allowedCores()
-  return serverCore === undefined || loadCore === undefined ? undefined : { serverCore, loadCore }
+  const [serverCore, loadCore, ...others] = allowedCores()
+  if (serverCore === undefined || loadCore === undefined) return undefined
+  return { serverCore, loadCore, serverCores: [serverCore, ...others] }
 }
 
 /** Pins all threads of this process. Children started from now on inherit it unless they are pinned themselves. */
@@ -22,9 +25,12 @@ export function pinThisProcess(core: number): void {
   spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(process.pid)])
 }
 
-/** The command that runs `command` on one core, or as it is when `core` is undefined. */
-export function pinnedCommand(core: number | undefined, command: readonly string[]): readonly string[] {
-  return core === undefined ? command : ['taskset', '--cpu-list', String(core), ...command]
+/** The command that runs `command` on these cores, or as it is when they are undefined. */
+export function pinnedCommand(
+  cores: number | readonly number[] | undefined,
+  command: readonly string[],
+): readonly string[] {
+  return cores === undefined ? command : ['taskset', '--cpu-list', [cores].flat().join(','), ...command]
 }
 
 /** `0-2,5` → 0, 1, 2, 5. A container may have been given only some of the machine's cores. */

@@ -1,24 +1,40 @@
-/** What a process has used, read from /proc. Undefined on systems without it. */
+/** What a process and those below it have used, read from /proc. Undefined on systems without it. */
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** CPU seconds of all threads so far, to the nanosecond where the kernel keeps scheduler statistics. */
 export function cpuSecondsOf(pid: number): number | undefined {
+  return sumOver(pid, (one) => {
+    const tasks = readdirSync(`/proc/${one}/task`)
+    const nanoseconds = tasks.map((task) => Number(readText(`/proc/${one}/task/${task}/schedstat`).split(' ')[0]))
+    return nanoseconds.reduce((sum, more) => sum + more, 0) / 1e9
+  })
+}
+
+/** Resident memory now and its peak since the start, in bytes. */
+export function memoryOf(pid: number): { readonly rssBytes: number; readonly peakRssBytes: number } | undefined {
+  const total = (field: string) => sumOver(pid, (one) => kibibytes(readText(`/proc/${one}/status`), field))
+  const [rssBytes, peakRssBytes] = [total('VmRSS'), total('VmHWM')]
+  return rssBytes === undefined || peakRssBytes === undefined ? undefined : { rssBytes, peakRssBytes }
+}
+
+/** undefined when it or one below it is gone. */
+function sumOver(pid: number, figureOf: (pid: number) => number): number | undefined {
   try {
-    const tasks = readdirSync(`/proc/${pid}/task`)
-    const nanoseconds = tasks.map((task) => Number(readText(`/proc/${pid}/task/${task}/schedstat`).split(' ')[0]))
-    return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9
+    return [pid, ...descendantsOf(pid)].reduce((sum, one) => sum + figureOf(one), 0)
   } catch {
     return undefined
   }
 }
 
-/** Resident memory now and its peak since the start, in bytes. */
-export function memoryOf(pid: number): { readonly rssBytes: number; readonly peakRssBytes: number } | undefined {
+/** Children, theirs, and so on. None where the kernel does not list them. */
+function descendantsOf(pid: number): number[] {
   try {
-    const status = readText(`/proc/${pid}/status`)
-    return { rssBytes: kibibytes(status, 'VmRSS'), peakRssBytes: kibibytes(status, 'VmHWM') }
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readText(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
+    )
+    return children.flatMap((child) => [child, ...descendantsOf(child)])
   } catch {
-    return undefined
+    return []
   }
 }
 

@@ -52,6 +52,12 @@ export function recordAt(seed: number, index: number): DatasetRecord {
   return isProduct(index) ? product(index, random) : part(index, random)
 }
 
+/** The record with other content, so that putting it makes a new version. About as large. */
+export function revisionOf(record: DatasetRecord, revision: number): DatasetRecord {
+  const { name } = record.attributes
+  return { ...record, attributes: { ...record.attributes, name: `${name}, rev. ${revision}` } }
+}
+
 /** An identifier under a prefix of this node that is never registered. */
 export function absentIdentifierAt(index: number): string {
   return `${PART_PREFIX}/unknown-${spread(index, SERIAL_SPACE)}`

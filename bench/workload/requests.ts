@@ -18,9 +18,11 @@ export function encodeRequest({ method = 'GET', path, headers = {}, body }: Requ
   return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${fields.join('')}\r\n${body ?? ''}`)
 }
 
+export const LOOKUP_PATH = '/v1/identifiers/'
+
 /** Identifiers of the data set need no percent-encoding. */
 export function lookupPath(identifier: string): string {
-  return `/v1/identifiers/${identifier}`
+  return LOOKUP_PATH + identifier
 }
 
 /** The path of an encoded request. */
@@ -45,11 +47,12 @@ export function resolveMany(indexes: Iterable<number>): Buffer {
   })
 }
 
-export function register(record: DatasetRecord, apiKey: string): Buffer {
+/** @param query with its question mark, or nothing */
+export function register(record: DatasetRecord, apiKey: string, query = ''): Buffer {
   const { identifier, ...body } = record
   return encodeRequest({
     method: 'PUT',
-    path: lookupPath(identifier),
+    path: lookupPath(identifier) + query,
     headers: { ...JSON_BODY, authorization: `Bearer ${apiKey}` },
     body: JSON.stringify(body),
   })

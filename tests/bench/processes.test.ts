@@ -69,6 +69,16 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
+test.runIf(process.platform === 'linux')('what the children of a process use counts as its own', async () => {
+  const busy =
+    'const { spawn } = require("child_process"); spawn(process.execPath, ["-e", "for (;;);"]); setInterval(() => 0, 1e3)'
+  const parent = startChild([process.execPath, '-e', busy], { group: true })
+  await expect.poll(() => cpuSecondsOf(parent.pid)!, { timeout: 20_000 }).toBeGreaterThan(0.5)
+  expect(memoryOf(parent.pid)!.rssBytes).toBeGreaterThan(2 * 30 * 2 ** 20)
+  await parent.stop()
+  expect(await parent.exited).toBe('ended by SIGTERM')
+})
+
 test.runIf(process.platform === 'linux')(
   'CPU time and memory of a process are read; a process that is gone has none',
   () => {
