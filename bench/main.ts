@@ -1,5 +1,4 @@
 /** `npm run bench`: starts what it needs, measures, prints the report, stops what it started. */
-import { writeFileSync } from 'node:fs'
 import { startOtherBaselines } from './baselines/others.js'
 import { startBareServer } from './baselines/run.js'
 import { type Bench, isLate, sizesOf, turnsAfter } from './bench.js'
@@ -8,12 +7,14 @@ import { USAGE } from './command/usage.js'
 import { judgeGoals } from './report/goals.js'
 import type { Report } from './report/report.js'
 import { formatReport } from './report/report-text.js'
+import { RESULTS_FOLDER, writeReport } from './report/write.js'
 import { sizesOfScale } from './rows/scale.js'
 import { runRows } from './run.js'
 import { type Cleanup, cleanup } from './stage/cleanup.js'
 import { describeEnvironment } from './stage/environment.js'
 import { MEMORY_CACHE_BYTES } from './stage/measured-node.js'
 import { findPinning, pinThisProcess } from './stage/pinning.js'
+import { waitForQuiet } from './stage/quiet.js'
 import { setStage } from './stage/stage.js'
 
 async function main(): Promise<number> {
@@ -33,7 +34,8 @@ async function main(): Promise<number> {
   try {
     const report = await measure(options, clean)
     process.stdout.write(`\n${formatReport(report)}\n`)
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
+    const keepIn = options.save ? RESULTS_FOLDER : undefined
+    for (const file of writeReport(report, { ...options, keepIn })) process.stderr.write(`Written: ${file}\n`)
     return report.left.some(({ failed }) => failed) ? 1 : 0
   } catch (error) {
     if (!clean.interrupted)
@@ -49,6 +51,7 @@ async function measure(options: BenchOptions, clean: Cleanup): Promise<Report> {
   const elapsed = () => (performance.now() - startedAt) / 1000
   const say = (line: string) => void process.stderr.write(`${elapsed().toFixed(1).padStart(6)} s  ${line}\n`)
 
+  if (options.save) await waitForQuiet(say)
   say('starting PostgreSQL and Redis')
   const stage = await setStage(clean)
   const pinned = findPinning()

@@ -31,7 +31,7 @@ Beside what. A bare node:http server that sends the same octets is always there.
 What comes out
   --json FILE        the report for machines: environment and every round's figures
   --html FILE        the report for people, with plots, in one file
-  --save             both, and a table, into bench/results. Waits for a quiet machine, and says so when it is not
+  --save             both, and one in Markdown, into bench/results. Waits for a quiet machine, and refuses a busy one
   --help`
 
 function wrapped(words: readonly string[], width: number, indent: string): string {

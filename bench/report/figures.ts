@@ -11,7 +11,7 @@ export function formatCount(value: number): string {
 export function formatMicroseconds(value: number): string {
   if (!Number.isFinite(value)) return '—'
   if (value < 1000) return `${Math.round(value)} µs`
-  if (value < 10_000_000) return `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} ms`
+  if (value < 10_000_000) return `${(value / 1000).toFixed(value < 10_000 ? 2 : value < 100_000 ? 1 : 0)} ms`
   return `${(value / 1e6).toFixed(1)} s`
 }
 

@@ -163,14 +163,14 @@ function goals(judged: readonly JudgedGoal[]): Section {
   return {
     heading: 'Goals',
     about: 'Judged from this run alone',
-    columns: [...left('row', 'what'), ...right('goal', 'in the end', 'measured'), ...left('verdict')],
+    columns: [...left('verdict', 'what'), ...right('measured', 'goal', 'in the end'), ...left('row')],
     rows: judged.map((goal) => [
-      goal.row,
+      formatVerdict(goal),
       goal.what,
+      formatGoalFigure(goal.measured, goal.unit),
       formatBound(goal),
       goal.later === undefined ? '' : formatBound({ ...goal, target: goal.later }),
-      formatGoalFigure(goal.measured, goal.unit),
-      formatVerdict(goal),
+      goal.row,
     ]),
     notes: [],
   }

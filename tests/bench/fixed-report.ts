@@ -14,7 +14,8 @@ export function fixedReport(parts: Partial<Report> = {}): Report {
       rowOf('postgres', [8_000], { 'bare http': [50_000], 'coalesced query': [10_000] }),
       { ...rowOf('workers', [30_000], { one: [30_000] }), node: sideOf('2 workers', [30_000], 24) },
       {
-        ...rowOf('scale', [8_000], { '10000 records': [10_000], '100000 records': [9_000] }),
+        ...rowOf('scale', [], { '10000 records': [10_000], '100000 records': [9_000] }),
+        node: sideOf('1000000 records', [8_000], 20),
         facts: {
           'queriesPerLookup 10000': 1,
           'queriesPerLookup 1000000': 1,
