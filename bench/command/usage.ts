@@ -18,7 +18,7 @@ ${wrapped(ROW_NAMES, 84, '                     ')}
 How
   --connections N    callers of the look-ups and of single registrations (64)
   --duration S       seconds of one measurement (1; with --quick 0.25)
-  --rounds N         times that node and baseline take turns (5; with --quick 2; with --compare 7)
+  --rounds N         times that node and baseline take turns (5; with --quick 2; with --compare 9)
 
 Beside what. A bare node:http server that sends the same octets is always there.
   --baseline NAME,…  further servers: fastify (sends the same octets), net (sends one fixed answer),

@@ -18,7 +18,7 @@ export function formatReport(report: Report): string {
 }
 
 /** Where and with what, line by line. */
-export function describeRun({ environment: at, options }: Report): string[] {
+export function describeRun({ environment: at, options }: Pick<Report, 'environment' | 'options'>): string[] {
   const pinned = at.pinned
     ? `node and baselines on core ${at.pinned.serverCore}, load on core ${at.pinned.loadCore}, database and Redis on any`
     : 'no process pinned to a core (needs Linux, taskset and two cores): expect more noise'

@@ -89,7 +89,7 @@ async function measureByAutocannon(bench: Bench, node: RunningNode, spec: Lookup
 }
 
 /** The ETag of a record of version 1. */
-async function requireEtag(node: RunningNode): Promise<string> {
+export async function requireEtag(node: RunningNode): Promise<string> {
   const [answer] = await collectAnswers(node.port, [lookup(identifierAt(0))])
   const etag = headerOf(parseAnswer(answer!), 'etag')
   if (etag === undefined) throw new Error(`The node's answer has no ETag:\n${answer!.toString().slice(0, 500)}`)

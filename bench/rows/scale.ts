@@ -27,10 +27,11 @@ interface Sized {
   readonly requests: readonly Buffer[]
 }
 
-/** 10^4, 10^5, … and the largest that was asked for. */
+/** 10^4, 10^5, … and the largest that was asked for; of a small one, its half too. */
 export function sizesOfScale({ quick, scaleRecords }: Bench['options']): number[] {
   const sizes: number[] = []
-  for (let size = quick ? QUICK_SMALLEST : SMALLEST; size < scaleRecords; size *= STEP) sizes.push(size)
+  const smallest = Math.min(quick ? QUICK_SMALLEST : SMALLEST, Math.floor(scaleRecords / 2))
+  for (let size = smallest; size < scaleRecords; size *= STEP) sizes.push(size)
   return [...sizes, scaleRecords]
 }
 

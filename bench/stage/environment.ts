@@ -21,7 +21,7 @@ export interface Environment {
   readonly loadAverageBefore: number
 }
 
-const PROJECT = path.resolve(import.meta.dirname, '../..')
+export const PROJECT = path.resolve(import.meta.dirname, '../..')
 
 export function describeEnvironment(known: {
   readonly postgres: string
@@ -44,7 +44,7 @@ export function describeEnvironment(known: {
   }
 }
 
-function commitOf(folder: string): string | undefined {
+export function commitOf(folder: string): string | undefined {
   const hash = firstLine('git', ['-C', folder, 'rev-parse', '--short=12', 'HEAD'])
   if (hash === undefined) return undefined
   return firstLine('git', ['-C', folder, 'status', '--porcelain']) ? `${hash}+changes` : hash

@@ -13,6 +13,8 @@ export interface MeasuredNode {
   /** undefined: the one all rows share. */
   readonly databaseUrl?: string
   readonly environment?: Readonly<Record<string, string>>
+  /** Another build's dist/main.js. */
+  readonly program?: string
   /** undefined: the one core of what is measured. */
   readonly cores?: readonly number[] | undefined
 }

@@ -33,6 +33,7 @@ test('the sizes of the row scale go up by tens to the one that was asked for', (
   expect(sizesOfScale(read())).toEqual([10_000, 100_000, 1_000_000])
   expect(sizesOfScale(read('--scale', '10000000'))).toEqual([10_000, 100_000, 1_000_000, 10_000_000])
   expect(sizesOfScale(read('--scale', '50000'))).toEqual([10_000, 50_000])
+  expect(sizesOfScale(read('--scale', '4000'))).toEqual([2_000, 4_000])
   expect(sizesOfScale(read('--quick'))).toEqual([2_000, 20_000])
 })
 
@@ -50,7 +51,7 @@ test('one revision is compared with the working tree, two with each other', () =
   expect(read('--compare', 'v1').compare).toEqual({ from: 'v1', to: undefined })
   expect(read('--compare', 'v1', 'v2', '--only', 'redis').compare).toEqual({ from: 'v1', to: 'v2' })
   expect(read('--compare', 'v1', '--compare=v2').compare).toEqual({ from: 'v1', to: 'v2' })
-  expect(read('--compare', 'v1').rounds).toBe(7)
+  expect(read('--compare', 'v1').rounds).toBe(9)
 })
 
 test('every fault of a command line is told at once, with what would be right', () => {
