@@ -59,7 +59,7 @@ const KINDS = {
 type Given = Parameters<keyof typeof KINDS>
 
 const DEFAULTS = { records: 200_000, scaleRecords: 1_000_000, durationSeconds: 1, rounds: 5 }
-const QUICK = { records: 10_000, scaleRecords: 20_000, durationSeconds: 0.25, rounds: 2 }
+const QUICK = { records: 10_000, scaleRecords: 20_000, durationSeconds: 0.15, rounds: 2 }
 /** All rounds agreeing by chance is then rare: see compare/verdict.ts. */
 const COMPARE_ROUNDS = 9
 const NAMED_BASELINES = ['fastify', 'net', 'nginx'] as const

@@ -8,7 +8,7 @@ Measures the node of this folder against baselines in the same run. Starts and s
 its files are in a folder of their own in TMPDIR, which goes away at the end. Takes about ten minutes.
 
 What is measured
-  --quick            all rows in less than 45 s: a smaller data set, shorter and fewer rounds
+  --quick            all rows in less than 45 s, to see that they work: small, short, without warming up
   --only NAME,…      some rows only:
 ${wrapped(ROW_NAMES, 84, '                     ')}
   --records N        size of the data set (200000; with --quick 10000; at most ${MAX_RECORDS})
@@ -17,7 +17,7 @@ ${wrapped(ROW_NAMES, 84, '                     ')}
 
 How
   --connections N    callers of the look-ups and of single registrations (64)
-  --duration S       seconds of one measurement (1; with --quick 0.25)
+  --duration S       seconds of one measurement (1; with --quick 0.15)
   --rounds N         times that node and baseline take turns (5; with --quick 2; with --compare 9)
 
 Beside what. A bare node:http server that sends the same octets is always there.

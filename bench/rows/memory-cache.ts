@@ -2,6 +2,7 @@
  * The row of the memory cache, seen from outside: how much the process grows for each record that comes into it, and how
  * late a hit is with few records and with many, at the same offered load.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseAnswer } from '../baselines/recording.js'
 import type { Bench } from '../bench.js'
 import { runClosedLoop } from '../load/closed-loop.js'
@@ -34,6 +35,7 @@ const DRAWN = 100_000
 const SAMPLED = 500
 const SHARE_OF_CAPACITY = 0.5
 const SETTLE_MS = 1_000
+const QUICK_SETTLE_MS = 200
 
 interface Filled {
   readonly node: RunningNode
@@ -98,7 +100,7 @@ async function fill(bench: Bench, node: RunningNode, records: number): Promise<F
     // A look-up may leave more behind than a batch does, such as the ready octets of its answer.
     await sendAll(node.port, lookups(from, to))
   }
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+  await delay(bench.options.quick ? QUICK_SETTLE_MS : SETTLE_MS)
   const after = await cacheOf(node)
   // Where not all were kept, the last ones were.
   const count = after.entries >= records ? records : Math.floor(after.entries * ASKED_SHARE)

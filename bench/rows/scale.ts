@@ -36,9 +36,10 @@ export function sizesOfScale({ quick, scaleRecords }: Bench['options']): number[
 }
 
 export async function measureScale(bench: Bench, databaseOf: ScaledDatabases): Promise<Row> {
-  const { connections, durationMs, options } = { ...bench.options, options: bench.options }
-  const all: Sized[] = []
-  for (const records of sizesOfScale(options)) all.push(await startSized(bench, await databaseOf(records)))
+  const { connections, durationMs } = bench.options
+  const databases: ScaledDatabase[] = []
+  for (const records of sizesOfScale(bench.options)) databases.push(await databaseOf(records))
+  const all = await Promise.all(databases.map((database) => startSized(bench, database)))
   bench.say(`scale: GET with all caches off, ${all.map(({ database }) => database.records).join(', ')} records`)
   const counts = new Map<number, Awaited<ReturnType<typeof countPerLookup>>>()
   for (const sized of all) counts.set(sized.database.records, await countPerLookup(sized))

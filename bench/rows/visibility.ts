@@ -24,7 +24,7 @@ const WAITING_CALLERS = 32
 /** With measurements of a second or longer, and fewer with shorter ones. */
 const WRITES = 400
 const WAITING_WRITES = 200
-const LEAST_WRITES = 40
+const LEAST_WRITES = 32
 /** Between two looks at the other node: as exact as the figure is. */
 const LOOK_EVERY_MS = 1
 /** Longer than a poll of the feed, so that writes fall on every moment between two polls. */
