@@ -1,25 +1,30 @@
 /** The composition root: makes one running node of the parts. Only main.ts and tests import it. */
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type LoadedDemo, loadDemo } from './demo/load.js'
 import { DEMO_SAMPLES } from './demo/samples.js'
+import type { Snapshot } from './observability/machine-metrics.js'
 import { type NodeMetrics, nodeMetrics } from './observability/metrics.js'
 import {
+  type BackingKinds,
   type OpenedDatabase,
   type OpenedRedis,
+  type Opening,
   openConfiguredDatabase,
   openConfiguredRedis,
   untilAvailable,
 } from './platform/backing-services.js'
 import { systemClock as clock } from './platform/clock.js'
 import type { Config } from './platform/config.js'
-import { requireFreePort } from './platform/free-port.js'
+import { requireFreePort, urlOf } from './platform/free-port.js'
 import { type Lifecycle, lifecycle } from './platform/lifecycle.js'
 import type { Logger } from './platform/logger.js'
 import { migrate } from './platform/migrate.js'
+import type { Database } from './platform/postgres.js'
 import { consoleDoor } from './protocols/console/door.js'
 import { accessLog } from './protocols/http/access-log.js'
-import { operations, type Readiness } from './protocols/http/operations.js'
+import { serveGiven } from './protocols/http/given-connections.js'
+import { operations, type Readiness, type WorkersReadiness } from './protocols/http/operations.js'
 import { problemPages } from './protocols/http/problem-pages.js'
 import { httpServer } from './protocols/http/server.js'
 import { restDoor } from './protocols/rest/door.js'
@@ -49,23 +54,39 @@ import { singleFlight } from './resolution/single-flight.js'
 import { type WriteTokens, writeTokens } from './resolution/write-token.js'
 
 export interface RunningNode {
-  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  /** Where it listens, such as `http://127.0.0.1:8080`; empty where its supervisor does. */
   readonly url: string
   readonly database: Omit<OpenedDatabase, 'db'>
   readonly redis: OpenedRedis['kind']
   readonly demo: LoadedDemo | undefined
+  /** Whether it knows of all changes: only then does it answer from its caches. */
+  isFresh(): boolean
+  metrics(): Promise<Snapshot>
   stop(): Promise<void>
+}
+
+/** For a node that is one of several workers on a machine: what it leaves to their supervisor, and learns from it. */
+export interface Membership {
+  readonly kinds: BackingKinds
+  workers(): WorkersReadiness
+  /** Of all workers, as the text that is scraped. */
+  metricsText(): Promise<string>
+  /** Told when the node serves the connections that are given to it, in place of listening. */
+  serves(take: (connection: Socket) => void): void
 }
 
 export interface StartOptions {
   readonly life?: Lifecycle
   /** Told at once of an administrator's key that this start generated: it is kept nowhere, whatever happens next. */
   readonly onAdminKey?: (apiKey: string) => void
+  /** Absent: the node is alone on its machine, and does itself what must be done once. */
+  readonly membership?: Membership
 }
 
 /** What the parts below share. */
 interface Core {
   readonly config: Config
+  readonly membership: Membership | undefined
   readonly log: Logger
   readonly database: OpenedDatabase
   readonly redis: OpenedRedis
@@ -80,25 +101,30 @@ const MAX_WAITING_LOOKUPS = 8_192
 
 /** @throws NodeError whatever keeps the node from starting; what was started before that is stopped again */
 export async function startNode(config: Config, log: Logger, options: StartOptions = {}): Promise<RunningNode> {
-  const { life = lifecycle(log), onAdminKey = () => undefined } = options
+  const { life = lifecycle(log) } = options
   try {
-    return await start(config, log, { life, onAdminKey })
+    return await start(config, log, { ...options, life })
   } catch (error) {
     await life.stop()
     throw error
   }
 }
 
-async function start(config: Config, log: Logger, options: Required<StartOptions>): Promise<RunningNode> {
-  const { life, onAdminKey } = options
-  await requireFreePort(config)
-  const opening = { config, life, log }
+async function start(
+  config: Config,
+  log: Logger,
+  options: StartOptions & { readonly life: Lifecycle },
+): Promise<RunningNode> {
+  const { life, membership } = options
+  const isAlone = membership === undefined
+  if (isAlone) await requireFreePort(config)
+  const opening = { config, life, log, kinds: membership?.kinds }
   const [database, redis] = await Promise.all([openConfiguredDatabase(opening), openConfiguredRedis(opening)])
   const { db } = database
   const applied = await untilAvailable(log, () => migrate(db))
   if (applied.length > 0) log.info(`Migrated the database: ${applied.join(', ')}`)
 
-  const core = coreOf({ config, log, database, redis })
+  const core = coreOf({ config, log, database, redis, membership })
   const { knowledge } = core
   // Before the first poll: staleness-bounds.ts says why.
   await untilAvailable(log, () => noteStalenessBound(db, config.stalenessBoundMs))
@@ -115,9 +141,7 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
       follower.wake()
     },
   })
-  const newAdminKey = await untilAvailable(log, () => ensureAdminKey(db, config.adminKey))
-  if (newAdminKey !== undefined) onAdminKey(newAdminKey)
-  const demo = config.demo ? await untilAvailable(log, () => loadDemo(registry)) : undefined
+  const demo = isAlone ? await equip(registry, { ...options, config, log }) : undefined
   const maxAgeMs = config.stalenessBoundMs / 2
   const routes = currentRoutes({ load: () => loadRoutes(db), knowledge, clock, maxAgeMs })
   const doorRoutes = lastKnownRoutes(routes)
@@ -130,21 +154,43 @@ async function start(config: Config, log: Logger, options: Required<StartOptions
   const tokens = writeTokens({ knowledge, catchUp })
   const app = doorsOf(core, { registry, resolve, routes: doorRoutes, waits, tokens })
   const drainMs = config.drainSeconds * 1000
-  const url = await life.start('HTTP server', () => listen(app, config), {
+  const url = await life.start('HTTP server', () => listen(app, config, membership), {
     stop: () => app.close(),
     stopWithinMs: drainMs + 1_000,
   })
   await life.start('waiting writes', () => waits, { stop: () => waits.drain(drainMs) })
+  if (isAlone) await maintain({ config, log, life, db })
+
+  const { kind, version } = database
+  return {
+    url,
+    database: { kind, version },
+    redis: redis.kind,
+    demo,
+    isFresh: () => knowledge.isFresh(),
+    metrics: core.metrics.snapshot,
+    stop: () => life.stop(),
+  }
+}
+
+/** What every database needs once before it is served: an administrator, and the demonstration where it is wanted. */
+export async function equip(
+  registry: Registry,
+  { config, log, onAdminKey }: Pick<StartOptions, 'onAdminKey'> & { readonly config: Config; readonly log: Logger },
+): Promise<LoadedDemo | undefined> {
+  const newAdminKey = await untilAvailable(log, () => ensureAdminKey(registry.db, config.adminKey))
+  if (newAdminKey !== undefined) onAdminKey?.(newAdminKey)
+  return config.demo ? untilAvailable(log, () => loadDemo(registry)) : undefined
+}
+
+export async function maintain({ config, log, life, db }: Omit<Opening, 'kinds'> & { readonly db: Database }) {
   const { feedRetentionHours, stalenessBoundMs } = config
   await life.start('maintenance', () => startMaintenance({ db, feedRetentionHours, stalenessBoundMs, log }), {
     stop: (stop) => stop(),
   })
-
-  const { kind, version } = database
-  return { url, database: { kind, version }, redis: redis.kind, demo, stop: () => life.stop() }
 }
 
-function coreOf(parts: Pick<Core, 'config' | 'log' | 'database' | 'redis'>): Core {
+function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics'>): Core {
   const { config, redis } = parts
   const knowledge = changeKnowledge({ clock, boundMs: config.stalenessBoundMs })
   const memory = memoryStore(config.memoryCacheBytes)
@@ -205,7 +251,7 @@ interface DoorParts {
 }
 
 function doorsOf(core: Core, parts: DoorParts): FastifyInstance {
-  const { config, log, metrics, knowledge } = core
+  const { config, log, metrics, knowledge, membership } = core
   const access = accessLog({ log, sample: config.logSample })
   const app = httpServer({
     trustProxy: config.trustProxy,
@@ -216,7 +262,8 @@ function doorsOf(core: Core, parts: DoorParts): FastifyInstance {
     onFailure: ({ error, ...request }) => log.error('A request failed.', { ...request, err: error }),
   })
   const principalOf = rememberedPrincipals({ find: (apiKey) => findPrincipal(parts.registry.db, apiKey), knowledge })
-  operations(app, { readiness: () => readinessOf(core), metrics })
+  const text = membership?.metricsText ?? metrics.text
+  operations(app, { readiness: () => readinessOf(core), metrics: { text, contentType: metrics.contentType } })
   problemPages(app)
   consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [] })
   const memoryOnly = remembered({ store: core.memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds })
@@ -231,7 +278,7 @@ function doorsOf(core: Core, parts: DoorParts): FastifyInstance {
 }
 
 /** Ready while look-ups can be answered: from a fresh feed, or, while the database is away, stale and marked. */
-function readinessOf({ config, database, redis, knowledge }: Core): Readiness {
+function readinessOf({ config, database, redis, knowledge, membership }: Core): Readiness {
   const ageMs = knowledge.ageMs()
   const fresh = knowledge.isFresh()
   return {
@@ -240,13 +287,16 @@ function readinessOf({ config, database, redis, knowledge }: Core): Readiness {
       database: { kind: database.kind, reachable: fresh, version: database.version },
       redis: { kind: redis.kind, up: redis.client?.isUp() ?? false },
       feed: { fresh, ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : null },
+      ...(membership ? { workers: membership.workers() } : {}),
     },
   }
 }
 
-async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+async function listen(app: FastifyInstance, { host, port }: Config, membership?: Membership): Promise<string> {
+  if (membership) {
+    membership.serves(await serveGiven(app))
+    return ''
+  }
   await app.listen({ host, port })
-  const { address, port: taken } = app.server.address() as AddressInfo
-  const name = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address
-  return `http://${name.includes(':') ? `[${name}]` : name}:${taken}`
+  return urlOf(app.server.address() as AddressInfo)
 }

@@ -1,12 +1,13 @@
-/** Starts a node from the environment, says where it is and what to try, and stops it on a signal. */
+/** Starts a node from the environment, in this process or in several, says where it is and what to try, and stops it on a signal. */
 import { type RunningNode, startNode } from './app.js'
 import { MACHINE_BUILDER } from './demo/catalogue.js'
 import { SAMPLE_PART, SAMPLE_PRODUCT } from './demo/samples.js'
+import { type RunningMachine, startMachine } from './machine.js'
 import { systemClock } from './platform/clock.js'
 import { type Config, describeConfig, processEnvironment, readConfig } from './platform/config.js'
 import { messageOf } from './platform/errors.js'
-import { lifecycle, stopOnSignals } from './platform/lifecycle.js'
-import { logger } from './platform/logger.js'
+import { type Lifecycle, lifecycle, reloadOnHangUp, stopOnSignals } from './platform/lifecycle.js'
+import { type Logger, logger } from './platform/logger.js'
 
 /** What the command asks when it is told nothing else. */
 const DEFAULT_NODE = 'http://127.0.0.1:8080'
@@ -30,11 +31,28 @@ async function main(config: Config): Promise<void> {
     adminKey = apiKey
     process.stdout.write(`\n  Administrator's key, shown only now: ${apiKey}\n\n`)
   }
-  const node = await startNode(config, log, { life, onAdminKey })
+  const node =
+    config.workers === 1
+      ? await startNode(config, log, { life, onAdminKey })
+      : await startWorkers(config, log, { life, onAdminKey })
   process.stdout.write(banner(node, config, adminKey))
 }
 
-function banner(node: RunningNode, config: Config, adminKey: string | undefined): string {
+async function startWorkers(
+  config: Config,
+  log: Logger,
+  { life, onAdminKey }: { readonly life: Lifecycle; readonly onAdminKey: (apiKey: string) => void },
+): Promise<RunningMachine> {
+  const onGivenUp = (reason: Error) => {
+    process.stderr.write(`jiexi: ${reason.message}\n`)
+    void life.stop().then(() => process.exit(1))
+  }
+  const machine = await startMachine(config, log, { life, onAdminKey, onGivenUp })
+  reloadOnHangUp(life, log, () => void machine.roll())
+  return machine
+}
+
+function banner(node: RunningNode | RunningMachine, config: Config, adminKey: string | undefined): string {
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
   const { kind, version } = node.database
   const redis = {
@@ -50,6 +68,9 @@ function banner(node: RunningNode, config: Config, adminKey: string | undefined)
     `  health    ${node.url}/readyz, metrics at ${node.url}/metrics`,
     `  database  PostgreSQL ${version}, ${kind === 'embedded' ? `embedded in ${config.dataFolder}` : 'as configured'}`,
     `  cache     ${redis[node.redis]}`,
+    ...(config.workers === 1
+      ? []
+      : [`  workers   ${config.workers}; kill -HUP ${process.pid} replaces them one by one`]),
     ...(node.demo?.loaded ? [`  catalogue ${node.demo.products} products and ${node.demo.parts} parts to try`] : []),
     `  administrator's key: ${whereIsTheKey(config, adminKey)}`,
     '',
@@ -67,7 +88,7 @@ function whereIsTheKey(config: Config, adminKey: string | undefined): string {
 }
 
 /** Look up a product, look up a part, make a key and register something of one's own. */
-function commandsToPaste(node: RunningNode, config: Config, adminKey: string | undefined): string[] {
+function commandsToPaste(node: { readonly url: string }, config: Config, adminKey: string | undefined): string[] {
   const jiexi = node.url === DEFAULT_NODE ? 'npx jiexi' : `npx jiexi --node ${node.url}`
   if (!config.demo) return [`${jiexi} status`]
   const createKey = `${jiexi} keys create --enterprise ${MACHINE_BUILDER.id} --api-key "${adminKey ?? '$JIEXI_ADMIN_KEY'}"`

@@ -20,8 +20,8 @@ const ORDER = [
   'demo',
   'cli',
 ]
-/** Files at the top: the composition root, and what starts it. */
-const TOP = ['app.ts', 'main.ts']
+/** Files at the top: the composition roots, and what starts them. */
+const TOP = ['app.ts', 'machine.ts', 'main.ts', 'worker.ts']
 
 /** Where a third party may be imported. Types of it may be imported anywhere its values may. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {

@@ -3,6 +3,9 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 
 type Labels = Readonly<Record<string, string>>
 
+/** How the gauges of several worker processes make one: `omit` gives each its own series, where any one number would lie. */
+export type Joined = 'sum' | 'max' | 'min' | 'first' | 'omit'
+
 export interface Collected {
   readonly name: string
   readonly help: string
@@ -24,10 +27,14 @@ export function counter(registry: Registry, { name, help, labels, collect }: Col
   })
 }
 
-export function gauge(registry: Registry, { name, help, labels, collect }: Collected): void {
+export function gauge(
+  registry: Registry,
+  { name, help, labels, joined, collect }: Collected & { readonly joined: Joined },
+): void {
   const metric: Gauge = new Gauge({
     name,
     help,
+    aggregator: joined,
     labelNames: labels,
     registers: [registry],
     collect: () => {

@@ -3,8 +3,9 @@
  * or a caller. State that others own (caches, feed) is read through one callback at each scrape.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import { counter, countMetric, gauge } from './collected.js'
+import { counter, countMetric, gauge, type Joined } from './collected.js'
 import { type LookupMeter, lookupMeter, TIERS } from './lookup-meter.js'
+import type { Snapshot } from './machine-metrics.js'
 
 export interface Readings {
   /** Milliseconds since the start of the last successful poll of the change feed. */
@@ -30,6 +31,8 @@ export interface NodeMetrics {
   redisRejected(why: string): void
   text(): Promise<string>
   readonly contentType: string
+  /** The numbers themselves, to be joined with those of other worker processes (machine-metrics.ts). */
+  snapshot(): Promise<Snapshot>
 }
 
 export function nodeMetrics(read: () => Readings): NodeMetrics {
@@ -58,6 +61,7 @@ export function nodeMetrics(read: () => Readings): NodeMetrics {
     redisRejected: (why) => increment(rejections, why),
     text: () => registry.metrics(),
     contentType: registry.contentType,
+    snapshot: () => registry.getMetricsAsJSON(),
   }
 }
 
@@ -95,6 +99,7 @@ function lookupDurations(registry: Registry, lookups: LookupMeter): void {
     name: 'jiexi_lookup_duration_seconds',
     help: 'Quantiles of the time of a look-up since the process began, by tier.',
     labels: ['tier', 'quantile'],
+    joined: 'omit',
     collect: (set) => {
       for (const tier of TIERS) {
         const { durations } = lookups.tier(tier)
@@ -119,32 +124,35 @@ function readingMetrics(registry: Registry, read: () => Readings): void {
     name: 'jiexi_backing_info',
     help: 'Always 1; the labels say which Postgres and which Redis the node runs on.',
     labels: ['database', 'redis'],
+    joined: 'first',
     collect: (set) => set(read().backing, 1),
   })
-  const single = (name: string, help: string, value: (readings: Readings) => number | undefined) =>
+  const single = (joined: Joined, name: string, help: string, value: (readings: Readings) => number | undefined) =>
     gauge(registry, {
       name,
       help,
       labels: [],
+      joined,
       collect: (set) => {
         const now = value(read())
         if (now !== undefined) set({}, now)
       },
     })
-  single('jiexi_feed_age_ms', 'Milliseconds since the last successful poll of the change feed began.', (now) =>
+  single('max', 'jiexi_feed_age_ms', 'Milliseconds since the last successful poll of the change feed began.', (now) =>
     // Before the first poll the age is without bound, which is no number for a graph.
     Number.isFinite(now.feedAgeMs) ? now.feedAgeMs : undefined,
   )
-  single('jiexi_feed_fresh', '1 while cached answers may be served.', (now) => Number(now.feedIsFresh))
-  single('jiexi_memory_cache_entries', 'Answers in the memory cache.', (now) => now.memory.entries)
-  single('jiexi_memory_cache_bytes', 'Bytes taken for them, index included.', (now) => now.memory.bytes)
+  single('min', 'jiexi_feed_fresh', '1 while cached answers may be served.', (now) => Number(now.feedIsFresh))
+  single('sum', 'jiexi_memory_cache_entries', 'Answers in the memory cache.', (now) => now.memory.entries)
+  single('sum', 'jiexi_memory_cache_bytes', 'Bytes taken for them, index included.', (now) => now.memory.bytes)
   single(
+    'sum',
     'jiexi_memory_cache_payload_bytes',
     'Of these, answers and ready responses alone.',
     (now) => now.memory.payloadBytes,
   )
-  single('jiexi_memory_cache_capacity_bytes', 'The bound on those bytes.', (now) => now.memory.capacityBytes)
-  single('jiexi_redis_up', '1 while Redis is used, 0 while its breaker is open; absent without Redis.', (now) =>
+  single('sum', 'jiexi_memory_cache_capacity_bytes', 'The bound on those bytes.', (now) => now.memory.capacityBytes)
+  single('min', 'jiexi_redis_up', '1 while Redis is used, 0 while its breaker is open; absent without Redis.', (now) =>
     now.redisIsUp === undefined ? undefined : Number(now.redisIsUp),
   )
 }

@@ -9,21 +9,39 @@ import { type Database, openDatabase } from './postgres.js'
 import { startPrivateRedis } from './private-redis.js'
 import { openRedis, type RedisClient } from './redis.js'
 
+export interface LocatedDatabase {
+  readonly url: string
+  readonly kind: 'external' | 'embedded'
+}
+
 export interface OpenedDatabase {
   readonly db: Database
-  readonly kind: 'external' | 'embedded'
+  readonly kind: LocatedDatabase['kind']
   /** As the server says it. */
   readonly version: string
 }
 
-export interface OpenedRedis {
+export interface LocatedRedis {
+  /** Absent: the memory cache alone. */
+  readonly url?: string
   readonly kind: 'external' | 'private' | 'none'
+}
+
+export interface OpenedRedis {
+  readonly kind: LocatedRedis['kind']
   /** Absent: the memory cache alone. */
   readonly client?: RedisClient
 }
 
+export interface BackingKinds {
+  readonly database: LocatedDatabase['kind']
+  readonly redis: LocatedRedis['kind']
+}
+
 export interface Opening {
   readonly config: Config
+  /** What the configured addresses lead to, when a supervisor put them there. Default: servers of somebody else. */
+  readonly kinds?: BackingKinds | undefined
   readonly life: Lifecycle
   readonly log: Logger
 }
@@ -32,15 +50,28 @@ export interface Opening {
 const DATABASE_WITHIN_MS = 60_000
 const RETRY_MS = 250
 
+/** The one configured, or the embedded one, which is started. @throws NodeError `internal` when that does not start */
+export async function locateDatabase({ config, kinds, life, log }: Opening): Promise<LocatedDatabase> {
+  if (config.databaseUrl !== undefined) return { url: config.databaseUrl, kind: kinds?.database ?? 'external' }
+  const open = () =>
+    startEmbeddedPostgres({
+      dataFolder: config.dataFolder,
+      log: (line) => log.debug(line, { from: 'postgres' }),
+      settings: { max_connections: String(embeddedConnections(config)) },
+    })
+  const { url } = await life.start('PostgreSQL', open, { stop: (it) => it.stop(), startWithinMs: 310_000 })
+  return { url, kind: 'embedded' }
+}
+
+/** Enough for all workers, one more that takes a place while another drains, their supervisor, and people who look. */
+function embeddedConnections({ workers, databaseConnections }: Config): number {
+  return Math.max(100, (workers + 2) * (databaseConnections + 1) + 10)
+}
+
 /** @throws NodeError `authority-unavailable` when there is no database, `internal` when the embedded one does not start */
-export async function openConfiguredDatabase({ config, life, log }: Opening): Promise<OpenedDatabase> {
-  let url = config.databaseUrl
-  if (url === undefined) {
-    const open = () =>
-      startEmbeddedPostgres({ dataFolder: config.dataFolder, log: (line) => log.debug(line, { from: 'postgres' }) })
-    const server = await life.start('PostgreSQL', open, { stop: (it) => it.stop(), startWithinMs: 310_000 })
-    url = server.url
-  }
+export async function openConfiguredDatabase(opening: Opening): Promise<OpenedDatabase> {
+  const { config, life, log } = opening
+  const { url, kind } = await locateDatabase(opening)
   const options = {
     url,
     maxConnections: config.databaseConnections,
@@ -48,18 +79,24 @@ export async function openConfiguredDatabase({ config, life, log }: Opening): Pr
   }
   const db = await life.start('database connections', () => openDatabase(options), { stop: (it) => it.close() })
   const version = await untilAvailable(log, () => versionOf(db))
-  return { db, version, kind: config.databaseUrl === undefined ? 'embedded' : 'external' }
+  return { db, version, kind }
 }
 
-/** Never fails for an external Redis that is away: it is used once it is there. */
-export async function openConfiguredRedis({ config, life, log }: Opening): Promise<OpenedRedis> {
+/** The one configured, or a private one, which is started when there is a redis-server. */
+export async function locateRedis({ config, kinds, life, log }: Opening): Promise<LocatedRedis> {
   if (config.redisUrl === 'none') return { kind: 'none' }
-  if (config.redisUrl !== undefined) return { kind: 'external', client: await connect(config.redisUrl, { life, log }) }
+  if (config.redisUrl !== undefined) return { kind: kinds?.redis ?? 'external', url: config.redisUrl }
 
   const open = () =>
     startPrivateRedis({ dataFolder: config.dataFolder, log: (line) => log.debug(line, { from: 'redis' }) })
   const server = await life.start('redis-server', open, { stop: (it) => it?.stop() })
-  return server === undefined ? { kind: 'none' } : { kind: 'private', client: await connect(server.url, { life, log }) }
+  return server === undefined ? { kind: 'none' } : { kind: 'private', url: server.url }
+}
+
+/** Never fails for an external Redis that is away: it is used once it is there. */
+export async function openConfiguredRedis(opening: Opening): Promise<OpenedRedis> {
+  const { kind, url } = await locateRedis(opening)
+  return url === undefined ? { kind } : { kind, client: await connect(url, opening) }
 }
 
 function connect(url: string, { life, log }: Omit<Opening, 'config'>): Promise<RedisClient> {

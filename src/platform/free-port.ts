@@ -1,4 +1,4 @@
-import net from 'node:net'
+import net, { type AddressInfo, type Server } from 'node:net'
 import { NodeError } from './errors.js'
 
 /** A port of 127.0.0.1 that nobody listens on now; another process may take it before it is used. */
@@ -12,13 +12,24 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Told before anything else is started. @throws NodeError `already-exists` when somebody listens there, `request-malformed` when nobody can */
-export async function requireFreePort({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
-  if (port === 0) return
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** Told before anything else is started. @throws NodeError as `listenOn` does */
+export async function requireFreePort(address: ListenAddress): Promise<void> {
+  if (address.port === 0) return
   const probe = net.createServer()
+  await listenOn(probe, address)
+  await new Promise((resolve) => probe.close(resolve))
+}
+
+/** @throws NodeError `already-exists` when somebody listens there, `request-malformed` when nobody can */
+export async function listenOn(server: Server, { host, port }: ListenAddress): Promise<void> {
   const listening = new Promise<void>((resolve, reject) => {
-    probe.once('error', reject)
-    probe.listen(port, host, resolve)
+    server.once('error', reject)
+    server.listen(port, host, resolve)
   })
   await listening.catch((error: NodeJS.ErrnoException) => {
     const at = `${host} port ${port}`
@@ -30,5 +41,10 @@ export async function requireFreePort({ host, port }: { readonly host: string; r
     }
     throw new NodeError('request-malformed', `Nothing can listen on ${at} (${error.message}). Set HOST and PORT.`)
   })
-  await new Promise((resolve) => probe.close(resolve))
+}
+
+/** Where a client on this machine reaches it. */
+export function urlOf({ address, port }: Pick<AddressInfo, 'address' | 'port'>): string {
+  const name = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 }

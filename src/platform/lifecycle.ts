@@ -5,6 +5,7 @@
  *   const database = await life.start('database', () => openDatabase(…), { stop: (it) => it.close() })
  *   await life.stop()
  */
+import { closeSync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf, NodeError } from './errors.js'
 import type { Logger } from './logger.js'
@@ -99,6 +100,29 @@ export function stopOnSignals(life: Lifecycle, log: Pick<Logger, 'info'>, option
       log.info(`${signal}: stopping; once more to end at once`)
       void life.stop().then(() => exit(options.exitCode ?? 0))
     })
+  }
+}
+
+/**
+ * `reload` on SIGHUP; but when the terminal that the process was started from has gone, that is what the signal is about,
+ * and all is stopped.
+ */
+export function reloadOnHangUp(life: Lifecycle, log: Pick<Logger, 'info'>, reload: () => void): void {
+  const isInteractive = process.stdin.isTTY || process.stdout.isTTY
+  process.on('SIGHUP', () => {
+    if (life.isStopping) return
+    if (isInteractive && !hasTerminal()) return void life.stop().then(() => process.exit(0))
+    log.info('SIGHUP: reloading')
+    reload()
+  })
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,5 +1,6 @@
 /** Readers of one environment variable's text. Each throws an Error whose message says what is expected. */
 import { isIP } from 'node:net'
+import os from 'node:os'
 import path from 'node:path'
 
 export type ReadSetting<Value> = (text: string) => Value
@@ -12,6 +13,16 @@ export function wholeNumber(least: number, most: number): ReadSetting<number> {
     }
     return value
   }
+}
+
+const MAX_WORKERS = 64
+
+/** `auto`: as many as processor cores are at hand. */
+export function workerCount(text: string): number {
+  if (text.toLowerCase() === 'auto') return Math.min(MAX_WORKERS, os.availableParallelism())
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= MAX_WORKERS) return value
+  throw new Error(`expected auto, or a whole number from 1 to ${MAX_WORKERS}`)
 }
 
 export function fraction(text: string): number {

@@ -11,6 +11,7 @@ import {
   type ReadSetting,
   secret,
   wholeNumber,
+  workerCount,
   yesOrNo,
 } from './setting-kinds.js'
 
@@ -32,6 +33,8 @@ export interface Config {
   readonly adminKey: string | undefined
   /** undefined: the one in the database. */
   readonly cacheMacKey: string | undefined
+  /** Processes that serve; 1: this one alone. */
+  readonly workers: number
   readonly memoryCacheBytes: number
   readonly stalenessBoundMs: number
   readonly maxStaleSeconds: number
@@ -86,7 +89,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_DATABASE_CONNECTIONS',
     default: '10',
     unit: 'connections',
-    meaning: 'Most connections to PostgreSQL, besides one that follows changes',
+    meaning: 'Most connections of each worker to PostgreSQL, besides one that follows changes',
     read: wholeNumber(2, 1_000),
   },
   preparedStatements: {
@@ -117,11 +120,18 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     isSecret: true,
     read: secret(32),
   },
+  workers: {
+    name: 'JIEXI_WORKERS',
+    default: '1',
+    unit: 'processes',
+    meaning: 'Worker processes that share the port: a number, or `auto` for one per processor core',
+    read: workerCount,
+  },
   memoryCacheBytes: {
     name: 'JIEXI_MEMORY_CACHE_BYTES',
     default: '256MiB',
     unit: 'bytes',
-    meaning: 'Memory for cached records; 0 turns the memory cache off',
+    meaning: 'Memory for cached records, divided between the workers; 0 turns the memory cache off',
     read: byteCount(0, 64 * GIB),
   },
   stalenessBoundMs: {
@@ -180,10 +190,11 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   },
   drainSeconds: {
     name: 'JIEXI_DRAIN_SECONDS',
-    default: '10',
+    // The keep-alive time that clients are told (10 s), and time for what they send at its end to arrive.
+    default: '12',
     unit: 's',
     meaning:
-      'Time to finish what runs when the node is told to stop; from 10 on, no idle connection ends before its keep-alive time',
+      'Time to finish what runs when the node is told to stop; from 11 on, no idle connection ends before its keep-alive time',
     read: wholeNumber(0, 600),
   },
   nodeName: {

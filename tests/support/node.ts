@@ -48,13 +48,17 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   }
 }
 
+/** Somewhere that requests can be sent to. */
+type Addressed = Pick<RunningNode, 'url'>
+type Administered = Addressed & Pick<TestNode, 'adminKey'>
+
 export interface Enterprise {
   readonly apiKey: string
   readonly prefix: string
 }
 
 /** An enterprise with one prefix and one key. */
-export async function makeEnterprise(node: TestNode, name: { id: string; prefix: string }): Promise<Enterprise> {
+export async function makeEnterprise(node: Administered, name: { id: string; prefix: string }): Promise<Enterprise> {
   const post = async (path: string, body: unknown) => {
     const response = await fetch(node.url + path, {
       method: 'POST',
@@ -71,7 +75,7 @@ export async function makeEnterprise(node: TestNode, name: { id: string; prefix:
 }
 
 export function put(
-  node: RunningNode,
+  node: Addressed,
   apiKey: string,
   registration: { identifier: string; name: string; wait?: 'visible' },
 ): Promise<Response> {
@@ -87,7 +91,7 @@ export function put(
 }
 
 /** Parts with these identifiers, each named by its own. */
-export async function registerMany(node: RunningNode, apiKey: string, identifiers: readonly string[]): Promise<void> {
+export async function registerMany(node: Addressed, apiKey: string, identifiers: readonly string[]): Promise<void> {
   const items = identifiers.map((identifier) => ({
     identifier,
     template: 'part',
@@ -101,6 +105,6 @@ export async function registerMany(node: RunningNode, apiKey: string, identifier
   if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
 }
 
-export function get(node: RunningNode, identifier: string, headers: Record<string, string> = {}): Promise<Response> {
+export function get(node: Addressed, identifier: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${node.url}/v1/identifiers/${identifier}`, { headers })
 }

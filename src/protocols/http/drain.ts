@@ -8,6 +8,7 @@
  *
  * Node's `server.close()` destroys connections of the last kind at once, and whoever is just sending gets a reset.
  */
+import { once } from 'node:events'
 import type { Server, ServerResponse } from 'node:http'
 import net, { type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,7 +20,7 @@ export interface Drain {
   watch(server: Server, maxConnections: number): void
   /** To be told of every request before it is answered. */
   arrived(response: ServerResponse): void
-  /** Begins at once; resolves when all connections are gone, at the latest after `withinMs`. */
+  /** Begins at once. After `withinMs` idle connections end too. Resolves when all connections are gone. */
   begin(withinMs: number): Promise<void>
 }
 
@@ -52,9 +53,12 @@ export function drain(): Drain {
     async begin(withinMs) {
       draining = true
       for (const { open } of watched) for (const socket of open) endAfterAnswer(socket)
-      if (withinMs > 0) await within(withinMs, Promise.all(watched.map(({ server }) => closed(server))))
-      // node:http would end those that it knows of; a connection in the fast lane it does not.
+      for (const { server } of watched) acceptNoMore(server)
+      const gone = Promise.all(watched.map(({ open }) => empty(open)))
+      if (withinMs > 0) await within(withinMs, gone)
+      // Not `closeIdleConnections`: of those in the fast lane node:http does not know.
       for (const { open } of watched) for (const socket of open) if (!responseOn(socket)) socket.destroy()
+      await gone
     },
   }
 }
@@ -69,10 +73,13 @@ function endAfterAnswer(socket: Socket): void {
   if (response && !response.headersSent) response.shouldKeepAlive = false
 }
 
-/** Stops listening; resolves when the last connection is gone. */
-function closed(server: Server): Promise<unknown> {
+function acceptNoMore(server: Server): void {
   // What http.Server adds to this is what is not wanted: it destroys idle connections and stops looking for slow heads.
-  return new Promise((resolve) => net.Server.prototype.close.call(server, resolve))
+  net.Server.prototype.close.call(server)
+}
+
+async function empty(open: ReadonlySet<Socket>): Promise<void> {
+  for (let [one] = open; one; [one] = open) await once(one, 'close')
 }
 
 async function within(ms: number, wanted: Promise<unknown>): Promise<void> {

@@ -16,6 +16,15 @@ export interface ReadinessParts {
   readonly redis: { readonly kind: 'external' | 'private' | 'none'; readonly up: boolean }
   /** `ageMs` is null before the first poll. */
   readonly feed: { readonly fresh: boolean; readonly ageMs: number | null }
+  /** Where several processes share the port. What else is said here is the answering one's. */
+  readonly workers?: WorkersReadiness
+}
+
+export interface WorkersReadiness {
+  readonly up: number
+  readonly wanted: number
+  /** Which of them this is, from 1. */
+  readonly answering: number
 }
 
 export interface OperationsOptions {

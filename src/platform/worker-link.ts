@@ -1,0 +1,140 @@
+/** A worker process's side of its supervisor: what it is to do, the connections it is given, and what it tells in return. */
+import type { Socket } from 'node:net'
+import { NodeError } from './errors.js'
+import { questions, type ToSupervisor, type ToWorker, type WorkerCount } from './worker-messages.js'
+
+export interface WorkerLink<Assignment> {
+  /** Its place among the workers, from 1. */
+  readonly slot: number
+  readonly assignment: Assignment
+  /** As last told. */
+  count(): WorkerCount
+  /** The supervisor's report on all workers. @throws NodeError `overloaded` when there is no answer in time */
+  report(): Promise<unknown>
+  /** Tells the supervisor that connections may come; until then they are given back. */
+  ready(take: (connection: Socket) => void): void
+  /** Resolves when the supervisor has been told. */
+  failed(reason: string): Promise<void>
+  onDrain(drain: () => void): void
+  /** What the supervisor is given when it asks how this worker is. */
+  onSnapshot(take: () => Promise<unknown>): void
+  /** From now on connections are given back, also those that are on their way. */
+  takeNoMore(): void
+  /** Leaves the last snapshot behind. Resolves when nothing is on its way here any more. */
+  leave(snapshot: unknown): Promise<void>
+}
+
+type Told = { readonly [Kind in ToWorker['kind']]: (message: Extract<ToWorker, { kind: Kind }>) => void }
+
+const REPORT_WITHIN_MS = 3_000
+/** Connections that end together are told together. */
+const TELL_AFTER_MS = 20
+
+/**
+ * Resolves when the supervisor has said what to do. When the supervisor is gone, this process ends at once: nobody would
+ * ever stop it. @throws NodeError `internal` in a process that is no worker
+ */
+export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignment>> {
+  if (!process.connected) throw new NodeError('internal', 'This program is run by its supervisor. Use `npm start`.')
+  process.once('disconnect', () => process.exit(1))
+  const { ask, replied } = questions((question) => void send(question))
+  const connections = arriving()
+  const drain = event<void>()
+  const farewell = event<void>()
+  const assigned = event<{ readonly slot: number; readonly assignment: unknown }>()
+  let count: WorkerCount = { up: 0, wanted: 1 }
+  let snapshot: () => Promise<unknown> = async () => undefined
+
+  const told: Told = {
+    assignment: assigned.happen,
+    connection: () => undefined,
+    count: (message) => {
+      count = message.count
+    },
+    ping: () => void send({ kind: 'pong' }),
+    drain: () => drain.happen(),
+    farewell: () => farewell.happen(),
+    reply: replied,
+    question: ({ id }) => {
+      const reply = (value: unknown) => send({ kind: 'reply', id, value })
+      void snapshot().then(reply, () => reply(undefined))
+    },
+  }
+  process.on('message', (message: ToWorker, connection: unknown) => {
+    if (message.kind === 'connection') connections.arrived(message.id, connection as Socket | undefined)
+    else (told[message.kind] as (message: ToWorker) => void)(message)
+  })
+  const { slot, assignment } = await assigned.happened
+  return {
+    slot,
+    assignment: assignment as Assignment,
+    count: () => count,
+    async report() {
+      const report = await ask(REPORT_WITHIN_MS)
+      if (report !== undefined) return report
+      throw new NodeError('overloaded', 'The supervisor of this node does not answer.', { retryAfterSeconds: 1 })
+    },
+    ready(take) {
+      connections.takeBy(take)
+      void send({ kind: 'ready' })
+    },
+    failed: (reason) => send({ kind: 'failed', reason }),
+    onDrain: (act) => void drain.happened.then(act),
+    onSnapshot(take) {
+      snapshot = take
+    },
+    takeNoMore: () => connections.takeBy(undefined),
+    async leave(last) {
+      await send({ kind: 'last', snapshot: last })
+      await farewell.happened
+    },
+  }
+}
+
+/** Resolves when it has been handed to the channel; what becomes of it then, nobody here can know. */
+function send(message: ToSupervisor): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()))
+}
+
+/** Says of each connection whether it is taken, and counts those there are. */
+function arriving() {
+  let take: ((connection: Socket) => void) | undefined
+  let open = 0
+  let isTelling = false
+  const tell = () => {
+    isTelling = false
+    void send({ kind: 'open', open })
+  }
+  const ended = () => {
+    open -= 1
+    if (!isTelling) setTimeout(tell, TELL_AFTER_MS).unref()
+    isTelling = true
+  }
+  return {
+    takeBy(taker: typeof take) {
+      take = taker
+    },
+    /** A connection may be gone again before it is here. */
+    arrived(id: number, connection: Socket | undefined) {
+      if (take === undefined && connection) {
+        void send({ kind: 'declined', id })
+        connection.destroy()
+        return
+      }
+      if (connection) {
+        open += 1
+        connection.once('close', ended)
+        take?.(connection)
+      }
+      void send({ kind: 'taken', id, open })
+    },
+  }
+}
+
+function event<Value>() {
+  let happen: (value: Value) => void = () => undefined
+  const happened = new Promise<Value>((resolve) => {
+    happen = resolve
+  })
+  return { happen, happened }
+}

@@ -1,0 +1,77 @@
+/** One of several worker processes: a whole node, started and stopped by its supervisor (machine.ts). */
+import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type RunningNode, startNode } from './app.js'
+import type { BackingKinds } from './platform/backing-services.js'
+import { systemClock } from './platform/clock.js'
+import type { Config } from './platform/config.js'
+import { messageOf } from './platform/errors.js'
+import { lifecycle } from './platform/lifecycle.js'
+import { logger } from './platform/logger.js'
+import { joinSupervisor } from './platform/worker-link.js'
+
+/** What its supervisor tells a worker to run. */
+export interface Assignment {
+  readonly config: Config
+  readonly kinds: BackingKinds
+}
+
+const FRESH_POLL_MS = 10
+
+// A terminal that goes away tells the whole group; what follows from that is the supervisor's to say.
+process.on('SIGHUP', () => undefined)
+const link = await joinSupervisor<Assignment>()
+const { config, kinds } = link.assignment
+const log = logger({ level: config.logLevel, clock: systemClock, fields: { node: config.nodeName, worker: link.slot } })
+const life = lifecycle(log)
+let node: RunningNode | undefined
+let leaving: Promise<void> | undefined
+
+link.onDrain(leave)
+leaveOnSignals()
+try {
+  await serve()
+} catch (error) {
+  // A start that was broken off is no failure.
+  await (leaving ?? link.failed(messageOf(error)))
+  process.exit(1)
+}
+
+async function serve(): Promise<void> {
+  let take: (connection: Socket) => void = () => undefined
+  const started = await startNode(config, log, {
+    life,
+    membership: {
+      kinds,
+      workers: () => ({ ...link.count(), answering: link.slot }),
+      metricsText: async () => String(await link.report()),
+      serves: (by) => {
+        take = by
+      },
+    },
+  })
+  node = started
+  link.onSnapshot(started.metrics)
+  while (!started.isFresh()) await delay(FRESH_POLL_MS)
+  if (!leaving) link.ready(take)
+}
+
+function leave(): void {
+  link.takeNoMore()
+  leaving ??= life
+    .stop()
+    .then(async () => link.leave(await node?.metrics()))
+    .then(() => process.exit(0))
+}
+
+/** A signal to the whole group comes along with the supervisor's word; only a second signal means at once. */
+function leaveOnSignals(): void {
+  let signals = 0
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      signals += 1
+      if (signals > 1) process.exit(1)
+      leave()
+    })
+  }
+}
