@@ -1,4 +1,5 @@
 /** The composition root: makes one running node of the parts. Only main.ts and tests import it. */
+import { randomUUID } from 'node:crypto'
 import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type LoadedDemo, loadDemo } from './demo/load.js'
@@ -30,6 +31,7 @@ import { httpServer } from './protocols/http/server.js'
 import { restDoor } from './protocols/rest/door.js'
 import { importRoutes } from './protocols/rest/imports.js'
 import { ensureAdminKey, findPrincipal } from './registry/api-keys.js'
+import { changeAnnouncer } from './registry/change-announcer.js'
 import { changeFollower } from './registry/change-follower.js'
 import { joinWrites } from './registry/join-writes.js'
 import { startMaintenance } from './registry/maintenance.js'
@@ -128,7 +130,10 @@ async function start(
   const { knowledge } = core
   // Before the first poll: staleness-bounds.ts says why.
   await untilAvailable(log, () => noteStalenessBound(db, config.stalenessBoundMs))
-  const follower = changeFollower({ connect: db.connect, knowledge, clock, intervalMs: config.pollIntervalMs, log })
+  const self = randomUUID()
+  const announcer = changeAnnouncer({ db, clock, self })
+  const following = { connect: db.connect, knowledge, clock, intervalMs: config.pollIntervalMs, self, log }
+  const follower = changeFollower(following)
   await life.start('change follower', () => follower.start(), { stop: () => follower.stop() })
 
   const shared = await untilAvailable(log, () => sharedStoreOf(core))
@@ -139,6 +144,7 @@ async function start(
       knowledge.noteOwnWrite(change)
       shared?.forget(change.keys.filter((key) => key.startsWith('i:')).map((key) => key.slice(2)))
       follower.wake()
+      announcer.announce()
     },
   })
   const demo = isAlone ? await equip(registry, { ...options, config, log }) : undefined

@@ -33,7 +33,8 @@ export interface Transaction extends Queryable {
 /** A connection of its own, for a follower that must not wait behind the pool. */
 export interface Connection extends Queryable {
   onLost(listener: (error: Error) => void): void
-  onNotice(channel: string, listener: () => void): Promise<void>
+  /** `payload`: what the notice carries. */
+  onNotice(channel: string, listener: (payload: string) => void): Promise<void>
   close(): Promise<void>
 }
 
@@ -346,7 +347,7 @@ async function connect(settings: pg.ClientConfig, nameOf: NameOf): Promise<Conne
     },
     onNotice: async (channel, listener) => {
       client.on('notification', (notice) => {
-        if (notice.channel === channel) listener()
+        if (notice.channel === channel) listener(notice.payload ?? '')
       })
       await run(session, { text: `listen ${client.escapeIdentifier(channel)}` })
     },

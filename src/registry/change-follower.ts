@@ -1,6 +1,9 @@
 /**
  * Keeps this process's knowledge of changes current: polls the change feed over a connection of its own.
  *
+ * Between polls it listens for notices that others send after their commits (change-announcer.ts), and then polls early. Without
+ * notices, for whatever reason, it merely polls at its own pace.
+ *
  * A poll counts from when it was sent, never from when it came back. A poll that fails or takes too long changes nothing:
  * knowledge grows old, caches stop answering from it, and the follower connects anew.
  */
@@ -10,6 +13,7 @@ import { messageOf, NodeError } from '../platform/errors.js'
 import { hurriedPause, type PauseLengths } from '../platform/hurried-pause.js'
 import type { Connection } from '../platform/postgres.js'
 import type { ChangeKnowledge, Poll } from '../resolution/change-knowledge.js'
+import { CHANGE_CHANNEL } from './change-announcer.js'
 import { followFeed, lookBack } from './feed-poll.js'
 
 export interface FollowerLog {
@@ -22,6 +26,8 @@ export interface ChangeFollowerOptions {
   readonly knowledge: ChangeKnowledge
   readonly clock: Clock
   readonly intervalMs: number
+  /** What this process's own notices carry: its own changes are known here already. */
+  readonly self?: string
   readonly log: FollowerLog
 }
 
@@ -62,7 +68,13 @@ export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
     opened.onLost(() => {
       if (connection === opened) connection = undefined
     })
+    // Not waited for: it goes out ahead of the poll, and may fail where the poll does not, as on a replica of the database.
+    opened.onNotice(CHANGE_CHANNEL, hear).catch(ignore)
     return opened
+  }
+
+  function hear(from: string): void {
+    if (from !== options.self) pause.hurry('soon')
   }
 
   function disconnect(): void {
@@ -193,5 +205,5 @@ async function within<Result>(limitMs: number, work: Promise<Result>): Promise<R
 }
 
 function ignore(): void {
-  // Reported where it matters: by the poll that failed.
+  // Reported where it matters: by the poll that fails.
 }

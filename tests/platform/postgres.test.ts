@@ -276,11 +276,10 @@ describe('a connection of its own', () => {
     const connection = await db.connect()
     let others = 0
     await connection.onNotice('other', () => others++)
-    const heard = new Promise<void>(
-      (resolve) => void connection.onNotice('wake', resolve).then(() => db.query('notify wake')),
-    )
-    await heard
-    expect(others).toBe(0)
+    const heard = new Promise<string>((resolve) => {
+      void connection.onNotice('wake', resolve).then(() => db.query(`notify wake, 'early'`))
+    })
+    expect([await heard, others]).toEqual(['early', 0])
     await connection.close()
   })
 })

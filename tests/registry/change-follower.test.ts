@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/platform/clock.js'
-import type { Connection, Transaction } from '../../src/platform/postgres.js'
+import type { Connection, Queryable, Transaction } from '../../src/platform/postgres.js'
 import { appendChange } from '../../src/registry/append-change.js'
+import { changeAnnouncer } from '../../src/registry/change-announcer.js'
 import { type ChangeFollower, changeFollower } from '../../src/registry/change-follower.js'
 import { MAX_ROWS } from '../../src/registry/feed-poll.js'
 import { writeIdentifier } from '../../src/registry/identifiers.js'
@@ -156,6 +157,69 @@ test('while the feed cannot be read nobody waits to catch up, and who waited is 
   await last.catch((error) => expect(error).toMatchObject(refused))
   await stopped
   await expect(follower.catchUp()).rejects.toMatchObject(refused)
+})
+
+test('a commit of another process is heard of at once; an own one needs no second poll', async () => {
+  const { db, registry, acme } = fixture
+  const other = follow({ intervalMs: HOUR_MS, self: 'other' })
+  const writer = follow({ intervalMs: HOUR_MS, self: 'writer' })
+  await Promise.all([other.follower.start(), writer.follower.start()])
+  const announcer = changeAnnouncer({ db, clock: systemClock, self: 'writer' })
+  const announced = { ...registry, committed: () => announcer.announce() }
+  for (let round = 1; round <= 5; round += 1) {
+    const { token } = await writeIdentifier(announced, acme, registration(`88.118.8/heard-${round}`, 'a'))
+    await until(() => other.knowledge.covers(Number(token)))
+  }
+  expect(writer.polls).toHaveLength(1)
+})
+
+test('a storm of commits makes notices and polls that keep their distance', async () => {
+  const { follower, pollStartsMs } = follow({ intervalMs: HOUR_MS })
+  await follower.start()
+  const sentAtMs: number[] = []
+  const query = async () => {
+    sentAtMs.push(performance.now())
+    follower.wake()
+    return []
+  }
+  const announcer = changeAnnouncer({ db: { query } as unknown as Queryable, clock: systemClock, self: 'writer' })
+  await until(() => {
+    for (let commit = 0; commit < 100; commit += 1) announcer.announce()
+    return pollStartsMs.length >= 10
+  })
+  // A timer of 5 ms may be early by one; over many of them that evens out.
+  expect(sentAtMs.length - 1).toBeLessThanOrEqual((sentAtMs.at(-1)! - sentAtMs[0]!) / 4)
+  expect(Math.min(...gapsOf(pollStartsMs))).toBeGreaterThanOrEqual(19)
+})
+
+test('a follower that cannot listen polls at its pace all the same', async () => {
+  const { knowledge, follower, log } = follow({
+    intervalMs: 20,
+    connect: async () => ({
+      ...(await fixture.db.connect()),
+      onNotice: () => Promise.reject(new Error('cannot listen here')),
+    }),
+  })
+  await follower.start()
+  const { token } = await writeIdentifier(fixture.registry, fixture.acme, registration('88.118.8/unheard', 'a'))
+  await until(() => knowledge.covers(Number(token)))
+  expect(log).toEqual([])
+})
+
+test('notices that cannot be sent are passed over, and later ones are sent', async () => {
+  let sent = 0
+  let fails = true
+  const query = async () => {
+    sent += 1
+    if (fails) throw new Error('away')
+    return []
+  }
+  const announcer = changeAnnouncer({ db: { query } as unknown as Queryable, clock: systemClock, self: 'writer' })
+  announcer.announce()
+  await until(() => sent === 1)
+  fails = false
+  announcer.announce()
+  await until(() => sent === 2)
 })
 
 test('of transactions that commit in the opposite order of their ids, none is lost and each is new once', async () => {
@@ -333,16 +397,19 @@ test('knowledge is as old as the moment a poll was sent', async () => {
 interface Options {
   readonly intervalMs?: number
   readonly knowledge?: ChangeKnowledge
+  readonly self?: string
   readonly connect?: () => Promise<Connection>
 }
 
 function follow(options: Options = {}) {
   const inner = options.knowledge ?? changeKnowledge({ clock: systemClock, boundMs: 1000 })
   const polls: Poll[] = []
+  const pollStartsMs: number[] = []
   const knowledge = Object.create(inner, {
     apply: {
       value: (poll: Poll, startedAtMs: number) => {
         polls.push(poll)
+        pollStartsMs.push(startedAtMs)
         inner.apply(poll, startedAtMs)
       },
     },
@@ -353,10 +420,15 @@ function follow(options: Options = {}) {
     knowledge,
     clock: systemClock,
     intervalMs: options.intervalMs ?? 20,
+    ...(options.self === undefined ? {} : { self: options.self }),
     log: { info: (line) => log.push(line), warn: (line) => log.push(line) },
   })
   followers.push(follower)
-  return { knowledge, polls, follower, log }
+  return { knowledge, polls, pollStartsMs, follower, log }
+}
+
+function gapsOf(moments: readonly number[]): number[] {
+  return moments.slice(1).map((moment, at) => moment - moments[at]!)
 }
 
 function appendOwn(key: string) {
