@@ -189,7 +189,8 @@ test('a storm of commits makes notices and polls that keep their distance', asyn
   })
   // A timer of 5 ms may be early by one; over many of them that evens out.
   expect(sentAtMs.length - 1).toBeLessThanOrEqual((sentAtMs.at(-1)! - sentAtMs[0]!) / 4)
-  expect(Math.min(...gapsOf(pollStartsMs))).toBeGreaterThanOrEqual(19)
+  // 20 ms apart; one that was late is followed by one that is not.
+  expect(pollStartsMs.length - 2).toBeLessThanOrEqual((pollStartsMs.at(-1)! - pollStartsMs[0]!) / 19)
 })
 
 test('a follower that cannot listen polls at its pace all the same', async () => {
