@@ -5,7 +5,8 @@
  * notices, for whatever reason, it merely polls at its own pace.
  *
  * A poll counts from when it was sent, never from when it came back. A poll that fails or takes too long changes nothing:
- * knowledge grows old, caches stop answering from it, and the follower connects anew.
+ * knowledge grows old, caches stop answering from it, and the follower connects anew. When a poll fails on a connection
+ * that has just been made, the database is there and the poll may ask for too much: the next one asks for less.
  */
 import type { Clock } from '../platform/clock.js'
 import { type Deferred, deferred } from '../platform/deferred.js'
@@ -14,7 +15,7 @@ import { hurriedPause, type PauseLengths } from '../platform/hurried-pause.js'
 import type { Connection } from '../platform/postgres.js'
 import type { ChangeKnowledge, Poll } from '../resolution/change-knowledge.js'
 import { CHANGE_CHANNEL } from './change-announcer.js'
-import { followFeed, lookBack } from './feed-poll.js'
+import { type Extent, followFeed, lookBack, MOST_FOLLOWED, MOST_LOOKED_BACK } from './feed-poll.js'
 
 export interface FollowerLog {
   info(message: string): void
@@ -51,6 +52,8 @@ const MIN_GAP_MS = 5
 const WOKEN_INTERVAL_MS = 20
 const MIN_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 500
+/** A poll asks for a quarter of what the one before it failed with, down to a 256th of all. */
+const MAX_QUARTERINGS = 4
 
 export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
   const { clock, knowledge, log } = options
@@ -60,6 +63,7 @@ export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
   let stopped = false
   let failures = 0
   let catchingUp: Deferred | undefined
+  let quarterings = 0
 
   async function connected(): Promise<Connection> {
     if (connection) return connection
@@ -90,18 +94,23 @@ export function changeFollower(options: ChangeFollowerOptions): ChangeFollower {
     // Who calls from now on waits for the next poll.
     const waiting = catchingUp
     catchingUp = undefined
+    const isNew = connection === undefined
+    let isConnected = false
     try {
       const on = await connected()
-      const polled = await within(QUERY_TIMEOUT_MS, poll(on, { clock, knowledge }))
+      isConnected = true
+      const polled = await within(QUERY_TIMEOUT_MS, poll(on, { clock, knowledge, share: 1 / 4 ** quarterings }))
       // Only here: an answer that comes after its time-out, behind a newer one perhaps, must not be applied.
       knowledge.apply(polled.poll, polled.startedAtMs)
       if (failures > 0) log.info('The change feed can be read again.')
       failures = 0
+      quarterings = 0
       waiting?.resolve()
       return pauseAfter(clock.monotonicMs() - startedAtMs, options.intervalMs)
     } catch (error) {
       disconnect()
       failures += 1
+      if (isNew && isConnected) quarterings = Math.min(quarterings + 1, MAX_QUARTERINGS)
       if (failures === 1) log.warn(`The change feed cannot be read, caches will go stale: ${messageOf(error)}`)
       for (const one of [waiting, catchingUp]) one?.reject(unreadable(error))
       catchingUp = undefined
@@ -162,18 +171,18 @@ interface Polled {
 /** What is new since the mark; all anew when the mark is of another history, has been pruned away or lies too far behind. */
 async function poll(
   on: Connection,
-  { clock, knowledge }: Pick<ChangeFollowerOptions, 'clock' | 'knowledge'>,
+  { clock, knowledge, share }: Pick<ChangeFollowerOptions, 'clock' | 'knowledge'> & { readonly share: number },
 ): Promise<Polled> {
   const { epoch, mark } = knowledge
   if (epoch !== undefined && mark > 0) {
     const startedAtMs = clock.monotonicMs()
-    const followed = await followFeed(on, mark)
+    const followed = await followFeed(on, mark, partOf(MOST_FOLLOWED, share))
     if (followed.epoch === epoch && followed.horizon <= mark && !followed.overflow) {
       return { poll: { epoch, xmin: followed.xmin, floor: mark, rows: followed.rows }, startedAtMs }
     }
   }
   const startedAtMs = clock.monotonicMs()
-  const { horizon: _, ...snapshot } = await lookBack(on)
+  const { horizon: _, ...snapshot } = await lookBack(on, partOf(MOST_LOOKED_BACK, share))
   return { poll: { ...snapshot, reset: true }, startedAtMs }
 }
 
@@ -182,6 +191,10 @@ function pauseAfter(tookMs: number, intervalMs: number): PauseLengths {
   const usual = Math.max(MIN_GAP_MS, intervalMs - tookMs, tookMs / 2)
   const soon = Math.max(MIN_GAP_MS, WOKEN_INTERVAL_MS - tookMs, tookMs / 2)
   return { usual, soon: Math.min(usual, soon), now: MIN_GAP_MS }
+}
+
+function partOf({ rows, keys }: Extent, share: number): Extent {
+  return { rows: Math.ceil(rows * share), keys: Math.ceil(keys * share) }
 }
 
 function unreadable(cause?: unknown): NodeError {

@@ -5,13 +5,20 @@
  *   following    every visible row from the mark on, however late it was committed
  *   looking back the newest rows only, for a follower that has no mark yet, or whose mark is worth nothing any more
  *
- * Rows of one poll are bounded in number and in keys: a follower that is too far behind had better start anew.
+ * Rows of one poll are bounded in number and in keys: a follower that is too far behind had better start anew. Half a
+ * million keys, as bulk loads leave them, took longer to read than a poll may take, and seconds to apply.
  */
 import type { Queryable } from '../platform/postgres.js'
 import type { FeedRow } from '../resolution/change-knowledge.js'
 
-export const MAX_ROWS = 20_000
-export const MAX_KEYS = 500_000
+export interface Extent {
+  readonly rows: number
+  readonly keys: number
+}
+
+export const MOST_FOLLOWED: Extent = { rows: 20_000, keys: 100_000 }
+/** Less is known then of what was before, no more than that. */
+export const MOST_LOOKED_BACK: Extent = { rows: 20_000, keys: 50_000 }
 export const LOOK_BACK_MINUTES = 10
 
 export interface FeedSnapshot {
@@ -45,9 +52,9 @@ const MOMENT = `moment as materialized (
 const FOLLOW = `
   with ${MOMENT},
   feed as materialized (
-    select xid, keys, versions, cardinality(keys) as size from change where xid >= $1 order by xid limit ${MAX_ROWS} + 1
+    select xid, keys, versions, cardinality(keys) as size from change where xid >= $1 order by xid limit $2::integer + 1
   ),
-  extent as materialized (select count(*) > ${MAX_ROWS} or sum(size) > ${MAX_KEYS} as overflow from feed)
+  extent as materialized (select count(*) > $2::integer or sum(size) > $3::integer as overflow from feed)
   select moment.*, coalesce(extent.overflow, false) as overflow, feed.xid, feed.keys, feed.versions
   from moment cross join extent left join feed on not coalesce(extent.overflow, false)`
 
@@ -57,13 +64,13 @@ const LOOK_BACK = `
   newest as materialized (
     select xid, keys, versions, at, row_number() over newest_first as place,
       sum(cardinality(keys)) over newest_first as sum_of_keys, max(xid) filter (where xid < (select xmin from moment)) over () as settled
-    from (select * from change order by xid desc limit ${MAX_ROWS} + 1) c
+    from (select * from change order by xid desc limit $1::integer + 1) c
     window newest_first as (order by xid desc)
   ),
   cut as materialized (
     select coalesce(max(xid) + 1, 0) as floor from newest
-    where place > ${MAX_ROWS}
-      or (place > 1 and sum_of_keys > ${MAX_KEYS})
+    where place > $1::integer
+      or (place > 1 and sum_of_keys > $2::integer)
       or (xid < settled and at < clock_timestamp() - make_interval(mins => ${LOOK_BACK_MINUTES}))
   )
   select moment.*, greatest(cut.floor, moment.horizon) as floor, newest.xid, newest.keys, newest.versions
@@ -76,13 +83,13 @@ type Row<Head> = Head &
     readonly versions: readonly number[]
   }
 
-export async function followFeed(on: Queryable, mark: number): Promise<Followed> {
-  const rows = await on.query<Row<{ overflow: boolean }>>(FOLLOW, [mark])
+export async function followFeed(on: Queryable, mark: number, most = MOST_FOLLOWED): Promise<Followed> {
+  const rows = await on.query<Row<{ overflow: boolean }>>(FOLLOW, [mark, most.rows, most.keys])
   return { ...snapshotOf(rows), overflow: rows[0]!.overflow }
 }
 
-export async function lookBack(on: Queryable): Promise<LookedBack> {
-  const rows = await on.query<Row<{ floor: number }>>(LOOK_BACK, [])
+export async function lookBack(on: Queryable, most = MOST_LOOKED_BACK): Promise<LookedBack> {
+  const rows = await on.query<Row<{ floor: number }>>(LOOK_BACK, [most.rows, most.keys])
   return { ...snapshotOf(rows), floor: rows[0]!.floor }
 }
 

@@ -4,7 +4,7 @@ import type { Connection, Queryable, Transaction } from '../../src/platform/post
 import { appendChange } from '../../src/registry/append-change.js'
 import { changeAnnouncer } from '../../src/registry/change-announcer.js'
 import { type ChangeFollower, changeFollower } from '../../src/registry/change-follower.js'
-import { MAX_ROWS } from '../../src/registry/feed-poll.js'
+import { MOST_FOLLOWED, MOST_LOOKED_BACK } from '../../src/registry/feed-poll.js'
 import { writeIdentifier } from '../../src/registry/identifiers.js'
 import { type ChangeKnowledge, changeKnowledge, type Poll } from '../../src/resolution/change-knowledge.js'
 import { feedSettled, type RegistryFixture, registration, registryFixture } from './fixture.js'
@@ -298,12 +298,51 @@ test('more rows than one poll takes are not read one by one: the follower starts
   const mark = knowledge.mark
   await fixture.db.query(
     `insert into change (xid, keys, versions) select $1::bigint - n, '{i:x}', '{1}' from generate_series(0, $2::int) n`,
-    [mark + MAX_ROWS + 5, MAX_ROWS + 4],
+    [mark + MOST_FOLLOWED.rows + 5, MOST_FOLLOWED.rows + 4],
   )
   follower.wake()
   await until(() => polls.length === 2)
   expect(polls[1]).toMatchObject({ reset: true, floor: mark + 6 })
-  expect(polls[1]!.rows).toHaveLength(MAX_ROWS)
+  expect(polls[1]!.rows).toHaveLength(MOST_LOOKED_BACK.rows)
+})
+
+test('a bulk load longer than a poll takes is not read key by key', async () => {
+  const { knowledge, polls, follower } = follow({ intervalMs: HOUR_MS })
+  await follower.start()
+  await fixture.db.query(
+    `insert into change (xid, keys, versions)
+     select $1::bigint + n, array_fill('i:x'::text, array[1000]), array_fill(1, array[1000]) from generate_series(0, $2::int) n`,
+    [knowledge.mark, MOST_FOLLOWED.keys / 1000],
+  )
+  follower.wake()
+  await until(() => polls.length === 2)
+  expect(polls[1]!.rows.flatMap(({ keys }) => keys)).toHaveLength(MOST_LOOKED_BACK.keys)
+})
+
+test('where a poll takes too long for what it brings, the next ones ask for less, until one comes through', async () => {
+  const keys = Array.from({ length: 1_000 }, (_, at) => ({ key: `i:${at}`, version: 1 }))
+  for (let row = 0; row < 10; row += 1) await fixture.db.transaction((tx) => appendChange(tx, keys))
+  await feedSettled(fixture.db)
+  const asked: number[] = []
+  const { knowledge, polls, follower } = follow({
+    intervalMs: 5,
+    connect: async () => {
+      const connection = await fixture.db.connect()
+      const query: Connection['query'] = async (text, parameters) => {
+        const rows = await connection.query<never>(text, parameters)
+        asked.push(parameters!.at(-1) as number)
+        if (rows.flatMap(({ keys: some }) => some ?? []).length > 2_000) throw new Error('took too long')
+        return rows
+      }
+      return { ...connection, query }
+    },
+  })
+  await follower.start()
+  await until(() => polls.length > 1)
+  const all = MOST_LOOKED_BACK.keys
+  expect(asked.slice(0, 5)).toEqual([all, all / 4, all / 16, Math.ceil(all / 64), MOST_FOLLOWED.keys])
+  expect(polls[0]!.rows.length).toBeGreaterThanOrEqual(1)
+  expect(knowledge.isFresh()).toBe(true)
 })
 
 test('a lost connection is replaced, and what was committed meanwhile is caught up with', async () => {
