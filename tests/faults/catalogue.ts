@@ -24,11 +24,18 @@ export interface Span {
   readonly to: number
 }
 
-export function catalogue(sizes: { hot: number; cool: number; newborn: number; never: number }): Catalogue {
+export interface Sizes {
+  readonly hot: number
+  readonly cool: number
+  readonly newborn: number
+  readonly never: number
+}
+
+export function catalogue(sizes: Sizes, prefix = PREFIX): Catalogue {
   const keys: string[] = []
   const add = (name: string, count: number): Span => {
     const from = keys.length
-    for (let at = 0; at < count; at += 1) keys.push(`${PREFIX}/${name}-${at}`)
+    for (let at = 0; at < count; at += 1) keys.push(`${prefix}/${name}-${at}`)
     return { from, to: keys.length }
   }
   const spans = { hot: add('hot', sizes.hot), cool: add('cool', sizes.cool) }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import os from 'node:os'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { type ChaosProxy, chaosProxy } from '../support/chaos-proxy.js'
 
 const closers: (() => Promise<unknown>)[] = []
@@ -21,6 +21,21 @@ test('with latency the answer takes both ways longer, and keeps its order', asyn
   const startedAtMs = performance.now()
   expect(await ask('late')).toBe('echo late')
   expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(115)
+})
+
+test('at a rate, long answers trickle in; open again, the rest comes at once', async () => {
+  const { proxy, client, received } = await setUp()
+  let octets = 0
+  client.on('data', (bytes) => {
+    octets += bytes.length
+  })
+  proxy.set({ kind: 'rate', perSecond: 10_000 })
+  client.write(Buffer.alloc(60_000, 'x'))
+  await vi.waitUntil(() => octets > 500, { timeout: 10_000 })
+  expect(received.join('').length).toBeLessThan(50_000)
+  proxy.set({ kind: 'open' })
+  await vi.waitUntil(() => octets > 60_000, { timeout: 10_000 })
+  expect(received.join('')).toBe('x'.repeat(60_000))
 })
 
 test.each(['hang', 'hold-requests', 'hold-answers'] as const)('%s: what was held arrives afterwards', async (kind) => {

@@ -1,4 +1,4 @@
-/** Many kill -9, of Postgres, Redis and nodes, while batches and imports come in; then a look at what is there. */
+/** Many kill -9, of Postgres, Redis and nodes, while bulk loads and single writes come in; then a look at what is there. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Batch, runBatches } from './batches.js'
 import type { CheckResult } from './checks/check.js'
@@ -8,6 +8,7 @@ import { type Lab, startLab } from './lab.js'
 import { auditLoad } from './load-audit.js'
 import { type Random, seededRandom } from './random.js'
 import { tableOf } from './report.js'
+import { type Rewrites, startRewrites } from './rewrites.js'
 import { parseScript } from './script.js'
 
 export interface KillsOptions {
@@ -23,6 +24,7 @@ export interface KillsResult {
   readonly kills: ReadonlyMap<string, number>
   readonly batches: readonly Batch[]
   readonly imports: readonly ImportRun[]
+  readonly rewrites: Rewrites
   readonly report: string
 }
 
@@ -44,7 +46,9 @@ async function killsIn(lab: Lab, options: KillsOptions): Promise<KillsResult> {
   const over = new AbortController()
   const [batches, imports]: [Batch[], ImportRun[]] = [[], []]
   const common = { lab, signal: over.signal }
+  const rewrites = startRewrites(lab, over.signal)
   const work = Promise.all([
+    rewrites.over,
     ...times(BATCH_CLIENTS, () => runBatches({ ...common, batches, random: lab.random.fork() })),
     ...times(IMPORT_CLIENTS, () => runImports({ ...common, imports, random: lab.random.fork() })),
   ])
@@ -58,9 +62,10 @@ async function killsIn(lab: Lab, options: KillsOptions): Promise<KillsResult> {
     over.abort()
     await work
   }
-  const checks = await auditLoad(lab.postgres.db, { batches, imports })
+  options.say?.('looking at what is there')
+  const checks = [...(await auditLoad(lab.postgres.db, { batches, imports })), ...(await rewrites.check())]
   const broken = checks.reduce((sum, { violations }) => sum + violations, 0)
-  const result = { checks, broken, kills, batches, imports }
+  const result = { checks, broken, kills, batches, imports, rewrites }
   return { ...result, report: reportOf(result) }
 }
 
@@ -88,16 +93,19 @@ function times<Result>(count: number, start: () => Result): Result[] {
   return Array.from({ length: count }, start)
 }
 
-function reportOf({ checks, kills, batches, imports }: Omit<KillsResult, 'report'>): string {
+function reportOf({ checks, kills, batches, imports, rewrites }: Omit<KillsResult, 'report'>): string {
   const acknowledged = batches.filter(({ receipts }) => receipts !== undefined)
   const tries = batches.reduce((sum, batch) => sum + batch.tries, 0)
   const uploads = imports.reduce((sum, one) => sum + one.uploads, 0)
   const rows = imports.reduce((sum, one) => sum + one.acknowledgedRows, 0)
+  const known = rewrites.writes.filter(({ result }) => result.kind === 'acknowledged')
+  const retried = known.filter(({ tries }) => tries > 1)
   return [
     '',
     `kills    ${[...kills].map(([victim, count]) => `${victim} ${count}`).join(', ')}`,
     `batches  ${acknowledged.length} acknowledged of ${batches.length}, in ${tries} tries: ${acknowledged.reduce((sum, batch) => sum + batch.keys.length, 0)} registrations`,
     `imports  ${imports.filter(({ isFinished }) => isFinished).length} finished of ${imports.length}, in ${uploads} uploads: ${rows} rows acknowledged`,
+    `writes   ${known.length} acknowledged of ${rewrites.writes.length}, ${retried.length} of them after more than one try`,
     '',
     ...tableOf(
       ['promise', 'checked', 'broken'],

@@ -18,6 +18,8 @@ export interface Lab {
 export const NODES = 3
 export const PREFIX = '88.300.1'
 export const IMPORT_PREFIX = '88.300.2'
+/** Of what is written over and over while bulk loads come in. */
+export const REWRITTEN_PREFIX = '88.300.3'
 const ADMIN_KEY = 'administrator-of-the-fault-lab'
 const ROOT = path.resolve(import.meta.dirname, '../..')
 
@@ -69,7 +71,8 @@ async function makeEnterprise(port: number): Promise<string> {
     return (await response.json()) as { apiKey?: string }
   }
   await post('/v1/enterprises', { id: 'storm', name: 'Storm' })
-  for (const prefix of [PREFIX, IMPORT_PREFIX]) await post('/v1/prefixes', { prefix, enterpriseId: 'storm' })
+  for (const prefix of [PREFIX, IMPORT_PREFIX, REWRITTEN_PREFIX])
+    await post('/v1/prefixes', { prefix, enterpriseId: 'storm' })
   const { apiKey } = await post('/v1/enterprises/storm/keys', { scopes: ['read', 'write'] })
   return apiKey!
 }

@@ -4,6 +4,7 @@ import { type TestDatabase, testDatabase } from '../support/database.js'
 import { BATCH_SIZE, type Batch } from './batches.js'
 import { expectedDigest } from './catalogue.js'
 import { type ImportRun, importedKey } from './imports.js'
+import { REWRITTEN_PREFIX } from './lab.js'
 import { auditLoad } from './load-audit.js'
 
 let database: TestDatabase
@@ -51,6 +52,17 @@ test('an identifier with two versions, or twice in the feed, was written twice',
   await database.db.query('update identifier set version = 2 where key = $1', [batch(1).keys[0]])
   await database.db.query('insert into change (keys, versions) values ($1, $2)', [[`i:${batch(1).keys[1]}`], [1]])
   expect(await brokenBy([batch(1)])).toEqual(['version 1 everywhere', 'feed names each once'])
+})
+
+test('what is written over and over has a version for each change in the feed, no more and no fewer', async () => {
+  const key = `${REWRITTEN_PREFIX}/x`
+  await store([key], 1)
+  await database.db.query('update identifier set version = 2 where key = $1', [key])
+  expect(await brokenBy([])).toEqual(['feed names each once'])
+  await database.db.query('insert into change (keys, versions) values ($1, $2)', [[`i:${key}`], [2]])
+  expect(await brokenBy([])).toEqual([])
+  await database.db.query('insert into change (keys, versions) values ($1, $2)', [[`i:${key}`], [3]])
+  expect(await brokenBy([])).toEqual(['feed names each once'])
 })
 
 test('an identifier that the feed does not name is a violation', async () => {
@@ -108,7 +120,7 @@ async function store(keys: readonly string[], number: number): Promise<void> {
   await database.db.transaction(async (tx) => {
     await tx.query(
       `insert into identifier (key, version, state, prefix, template, body, digest, registered_at, recorded_at, recorded_by)
-       select key, 1, 1, '88.300.1', 'part', '', digest, now(), now(), 'lab' from unnest($1::text[], $2::bytea[]) as row (key, digest)`,
+       select key, 1, 1, split_part(key, '/', 1), 'part', '', digest, now(), now(), 'lab' from unnest($1::text[], $2::bytea[]) as row (key, digest)`,
       [keys, digests],
     )
     await tx.query('insert into change (keys, versions) values ($1, $2)', [

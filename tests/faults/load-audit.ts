@@ -4,6 +4,7 @@ import { BATCH_SIZE, type Batch } from './batches.js'
 import { expectedDigest } from './catalogue.js'
 import { type CheckResult, Tally } from './checks/check.js'
 import { type ImportRun, importedKey } from './imports.js'
+import { REWRITTEN_PREFIX } from './lab.js'
 
 export interface Load {
   readonly batches: readonly Batch[]
@@ -93,27 +94,37 @@ async function checkImports(db: Database, imports: readonly ImportRun[]): Promis
   return tally.result()
 }
 
-/** Nothing was written twice: version 1 everywhere, and no past. */
+/** Nothing was loaded twice: version 1 everywhere, and no past. */
 async function checkVersions(db: Database): Promise<CheckResult> {
   const tally = new Tally('version 1 everywhere')
   const [counted] = await db.query<{ all: number; later: number }>(
-    `select (select count(*) from identifier)::integer as all,
-       (select count(*) from identifier where version <> 1 or state <> 1)::integer + (select count(*) from identifier_version)::integer as later`,
+    `select (select count(*) from identifier where prefix <> $1)::integer as all,
+       (select count(*) from identifier where prefix <> $1 and (version <> 1 or state <> 1))::integer +
+       (select count(*) from identifier_version where not starts_with(key, $1 || '/'))::integer as later`,
+    [REWRITTEN_PREFIX],
   )
   const { all, later } = counted!
   for (let at = 0; at < all; at += 1) tally.check(at >= later, () => `${later} identifiers have later versions`)
   return tally.result()
 }
 
-/** The change feed names every identifier exactly once. */
+/** The change feed names every version of every identifier exactly once, and none that there is not. */
 async function checkFeed(db: Database): Promise<CheckResult> {
   const tally = new Tally('feed names each once')
-  const rows = await db.query<{ times: number; keys: number }>(
-    `select coalesce(fed.times, 0)::integer as times, count(*)::integer as keys
-     from identifier i left join (select k, count(*) as times from change, unnest(keys) as k group by k) fed on fed.k = 'i:' || i.key
-     group by 1`,
+  const rows = await db.query<{ times: number; isThere: boolean; versions: number; example: string }>(
+    `with fed as (
+       select substr(key, 3) as key, version, count(*) as times from change, unnest(keys, versions) as change_of (key, version)
+       where starts_with(key, 'i:') group by 1, 2
+     ),
+     kept as (select key, version from identifier union all select key, version from identifier_version)
+     select coalesce(fed.times, 0)::integer as times, kept.key is not null as "isThere", count(*)::integer as versions,
+       min(coalesce(kept.key, fed.key)) as example
+     from kept full join fed on fed.key = kept.key and fed.version = kept.version group by 1, 2`,
   )
-  for (const { times, keys } of rows)
-    for (let at = 0; at < keys; at += 1) tally.check(times === 1, () => `${keys} identifiers come up ${times} times`)
+  for (const { times, isThere, versions, example } of rows) {
+    const said = () =>
+      `${versions} versions, one of ${example}, ${isThere ? 'are' : 'are not'} there and come up ${times} times`
+    for (let at = 0; at < versions; at += 1) tally.check(isThere && times === 1, said)
+  }
   return tally.result()
 }

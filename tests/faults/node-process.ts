@@ -1,10 +1,13 @@
 /** One replica of ours: the built node in a process of its own, always on the same port, behind its own chaos proxies. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '../../src/platform/errors.js'
 import { freePort } from '../../src/platform/free-port.js'
 import { type ChaosProxy, chaosProxy } from '../support/chaos-proxy.js'
+import { type ClockChange, faketimeEnvironment, faketimeLibrary, writtenClock } from './faketime.js'
 
 export interface NodeProcess {
   readonly port: number
@@ -20,6 +23,8 @@ export interface NodeProcess {
   start(): Promise<void>
   /** Resolves when a process that the signal ends is gone. */
   signal(signal: NodeJS.Signals): Promise<void>
+  /** Sets the node's wall clock; `{}` sets it right. @throws Error when there is no faketime here */
+  setClock(change: ClockChange): void
   stop(): Promise<void>
 }
 
@@ -35,6 +40,7 @@ const PROGRAM = path.resolve(import.meta.dirname, '../../dist/main.js')
 const READY_WITHIN_MS = 60_000
 const STOP_WITHIN_MS = 5_000
 const POLL_MS = 20
+const READY_ANSWER_MS = 1_000
 const KEPT_CHARACTERS = 1_500
 /** Ends the node with the lab, however that ends. Linux only; elsewhere a killed lab leaves its nodes behind. */
 const WITH_US = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file))
@@ -45,7 +51,11 @@ export async function nodeProcess(options: NodeProcessOptions): Promise<NodeProc
   const redisProxy = await chaosProxy({ path: options.redisSocketPath })
   const port = await freePort()
   direct.port = String(postgresProxy.port)
+  const faketime = faketimeLibrary()
+  const clockFile = path.join(os.tmpdir(), `jiexi-clock-${process.pid}-${port}`)
+  writeFileSync(clockFile, writtenClock({}))
   const environment = {
+    ...(faketime && faketimeEnvironment(faketime, clockFile)),
     PATH: process.env['PATH'] ?? '',
     NODE_ENV: 'production',
     PORT: String(port),
@@ -67,11 +77,14 @@ export async function nodeProcess(options: NodeProcessOptions): Promise<NodeProc
   const signal = async (name: NodeJS.Signals) => {
     const current = child
     if (current === undefined || isGone(current)) return
+    if (name === 'SIGSTOP' || name === 'SIGCONT') {
+      current.kill(name)
+      return
+    }
     const gone = new Promise((resolve) => current.once('exit', resolve))
-    const ends = name !== 'SIGSTOP' && name !== 'SIGCONT'
-    if (ends) asked.add(current)
+    asked.add(current)
     current.kill(name)
-    if (ends) await gone
+    await gone
   }
   const endWithUs = () => child?.kill('SIGKILL')
   process.once('exit', endWithUs)
@@ -100,13 +113,18 @@ export async function nodeProcess(options: NodeProcessOptions): Promise<NodeProc
               crashes.push(`${options.name} ended by itself (${signal ?? `code ${code}`}); its last words:\n${output}`)
           })
         }
-        if (await isReady(port)) return
+        const obstacle = await obstacleAt(port)
+        if (obstacle === undefined) return
         if (performance.now() > giveUpAtMs)
-          throw new Error(`${options.name} did not become ready. Its output:\n${output}`)
+          throw new Error(`${options.name} did not become ready (${obstacle}). Its output:\n${output}`)
         await delay(POLL_MS)
       }
     },
     signal,
+    setClock(change) {
+      if (faketime !== undefined) writeFileSync(clockFile, writtenClock(change))
+      else if (Object.keys(change).length > 0) throw new Error('faketime is missing')
+    },
     async stop() {
       process.off('exit', endWithUs)
       await signal('SIGCONT')
@@ -114,6 +132,7 @@ export async function nodeProcess(options: NodeProcessOptions): Promise<NodeProc
       await signal('SIGTERM')
       clearTimeout(timer)
       await Promise.all([redisProxy.close(), postgresProxy.close()])
+      rmSync(clockFile, { force: true })
     },
   }
 }
@@ -130,12 +149,13 @@ function isGone(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 
-async function isReady(port: number): Promise<boolean> {
+/** Why the node is not ready; undefined: it is. */
+async function obstacleAt(port: number): Promise<string | undefined> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(1_000) })
-    await response.arrayBuffer()
-    return response.ok
-  } catch {
-    return false
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(READY_ANSWER_MS) })
+    const body = await response.text()
+    return response.ok ? undefined : `${response.status} ${body}`
+  } catch (error) {
+    return messageOf(error)
   }
 }

@@ -1,11 +1,15 @@
-/** Readers: each asks its own node, once more another one when that fails, and puts down what it was told. */
+/**
+ * Readers: each asks its own node, once more another one when that fails, and puts down what it was told. Most ask for
+ * one identifier at a time, as people do; some for many at once, which makes many checked answers of little work.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Catalogue, contentIn, pickIn } from './catalogue.js'
-import { fieldOf, HttpLine, type Reply } from './http-line.js'
+import { type Catalogue, pickIn } from './catalogue.js'
+import { HttpLine } from './http-line.js'
 import type { NodeProcess } from './node-process.js'
 import type { Random } from './random.js'
-import type { Outcome, ReadLog } from './record.js'
-import type { Frontier } from './writers.js'
+import { readItems, readReply, type Told, UNANSWERED } from './read-replies.js'
+import type { ReadLog } from './record.js'
+import type { Frontier } from './writer.js'
 
 export interface ReadersOptions {
   readonly nodes: readonly NodeProcess[]
@@ -22,25 +26,46 @@ export interface ReadersOptions {
 /** A node that says nothing for longer is left for another one. */
 const PATIENCE_MS = 1_500
 const TOKEN_SHARE = 0.02
+const MIN_VERSION_SHARE = 0.03
+/** Identifiers that are asked for in batches, of all. */
+const BATCH_SHARE = 0.6
+export const BATCH_SIZE = 40
+const BATCH_READERS = 3
 
 /** Resolves when all have ended, soon after the signal. */
 export async function runReaders(options: ReadersOptions): Promise<void> {
-  const readers = Array.from({ length: options.count }, (_, session) => runReader(options, session))
+  const { count, perSecond } = options
+  const singly = (perSecond * (1 - BATCH_SHARE)) / count
+  const batches = (perSecond * BATCH_SHARE) / BATCH_SIZE / BATCH_READERS
+  const readers = Array.from({ length: count + BATCH_READERS }, (_, session) =>
+    session < count
+      ? runReader(options, { session, perSecond: singly, read: readOne })
+      : runReader(options, { session, perSecond: batches, read: readBatch }),
+  )
   await Promise.all(readers)
 }
 
-async function runReader(options: ReadersOptions, session: number): Promise<void> {
-  const { nodes, count, perSecond, signal } = options
+interface Task {
+  readonly session: number
+  readonly perSecond: number
+  readonly read: (reader: Reader) => Promise<void>
+}
+
+async function runReader(options: ReadersOptions, { session, perSecond, read }: Task): Promise<void> {
+  const { nodes, signal } = options
   const random = options.random.fork()
-  const reader = { ...options, session, random, lines: nodes.map(({ port }) => new HttpLine(port)) }
-  const pauseMs = (1000 * count) / perSecond
+  const reader: Reader = {
+    ...{ ...options, session, random, lines: nodes.map(({ port }) => new HttpLine(port)) },
+    newest: new Map(),
+  }
+  const pauseMs = 1000 / perSecond
   let dueAtMs = performance.now() + random.next() * pauseMs
   while (!signal.aborted) {
     // Late ones are not made up for: a storm is no benchmark.
     const aheadMs = dueAtMs - performance.now()
     if (aheadMs >= 1) await delay(aheadMs)
     dueAtMs = Math.max(dueAtMs + pauseMs, performance.now() - pauseMs)
-    await readOnce(reader)
+    await read(reader)
   }
   for (const line of reader.lines) line.close()
 }
@@ -48,23 +73,33 @@ async function runReader(options: ReadersOptions, session: number): Promise<void
 interface Reader extends ReadersOptions {
   readonly session: number
   readonly lines: readonly HttpLine[]
+  /** The newest version it was shown, by key: what it may demand again anywhere. */
+  readonly newest: Map<number, number>
 }
 
-async function readOnce(reader: Reader): Promise<void> {
-  const { random, lines, session, frontier } = reader
+async function readOne(reader: Reader): Promise<void> {
   const key = pickKey(reader)
+  const demand = pickDemand(reader, key)
   const askedAtMs = performance.now()
-  const receipt = random.next() < TOKEN_SHARE ? frontier.newest.get(key) : undefined
-  const demand = receipt === undefined ? undefined : { token: receipt.token, minVersion: receipt.version }
-  const first = session % lines.length
-  if (await ask(reader, { key, node: first, askedAtMs, demand })) return
-  await ask(reader, {
-    key,
-    node: (first + 1 + random.below(lines.length - 1)) % lines.length,
-    askedAtMs,
-    demand,
-    isRetry: true,
-  })
+  const node = ownNode(reader)
+  if (await ask(reader, { key, node, askedAtMs, demand })) return
+  await ask(reader, { key, node: otherNode(reader), askedAtMs, demand, isRetry: true })
+}
+
+async function readBatch(reader: Reader): Promise<void> {
+  const keys = Array.from({ length: BATCH_SIZE }, () => pickKey(reader))
+  const askedAtMs = performance.now()
+  const left = await askMany(reader, { keys, node: ownNode(reader), askedAtMs })
+  if (left.length > 0) await askMany(reader, { keys: left, node: otherNode(reader), askedAtMs, isRetry: true })
+}
+
+function ownNode({ session, lines }: Reader): number {
+  return session % lines.length
+}
+
+function otherNode(reader: Reader): number {
+  const { lines, random } = reader
+  return (ownNode(reader) + 1 + random.below(lines.length - 1)) % lines.length
 }
 
 function pickKey({ catalogue, frontier, random }: Reader): number {
@@ -77,48 +112,74 @@ function pickKey({ catalogue, frontier, random }: Reader): number {
   return Math.min(to - 1, Math.max(from, frontier.nextNewborn + 4 - random.below(12)))
 }
 
+/** What the look-up may not fall behind of. */
+interface Demand {
+  readonly token?: string
+  readonly minVersion: number
+}
+
+function pickDemand({ frontier, newest, random }: Reader, key: number): Demand | undefined {
+  const dice = random.next()
+  if (dice < TOKEN_SHARE) {
+    const receipt = frontier.newest.get(key)
+    return receipt && { token: receipt.token, minVersion: receipt.version }
+  }
+  const minVersion = dice < TOKEN_SHARE + MIN_VERSION_SHARE ? newest.get(key) : undefined
+  return minVersion === undefined ? undefined : { minVersion }
+}
+
 interface Asking {
-  readonly key: number
   readonly node: number
   readonly askedAtMs: number
-  readonly demand: { readonly token: string; readonly minVersion: number } | undefined
   readonly isRetry?: boolean
 }
 
 /** Whether there was an answer. */
-async function ask(reader: Reader, { key, node, askedAtMs, demand, isRetry = false }: Asking): Promise<boolean> {
-  const { nodes, lines, catalogue, log, session } = reader
-  const headers = demand === undefined ? [] : [`Jiexi-Token: ${demand.token}`]
-  const { incarnation } = nodes[node]!
-  const startedAtMs = performance.now()
-  const reply = await lines[node]!.ask(
-    { method: 'GET', path: `/v1/identifiers/${catalogue.keys[key]}`, headers },
-    PATIENCE_MS,
-  )
-  log.add({
-    ...readOutcome(reply),
-    ...{ startedAtMs, endedAtMs: performance.now(), askedAtMs },
-    ...{ key, session, node, incarnation, isRetry, minVersion: demand?.minVersion ?? 0 },
-  })
-  return typeof reply !== 'string' && outcomeOf(reply) !== 'unanswered'
+async function ask(
+  reader: Reader,
+  { key, demand, ...asking }: Asking & { readonly key: number; readonly demand: Demand | undefined },
+): Promise<boolean> {
+  const { catalogue, lines, newest } = reader
+  const query = demand !== undefined && demand.token === undefined ? `?minVersion=${demand.minVersion}` : ''
+  const headers = demand?.token === undefined ? [] : [`Jiexi-Token: ${demand.token}`]
+  const path = `/v1/identifiers/${catalogue.keys[key]}${query}`
+  const at = begun(reader, asking)
+  const told = readReply(await lines[asking.node]!.ask({ method: 'GET', path, headers }, PATIENCE_MS))
+  note(reader, { ...at, key, told, minVersion: demand?.minVersion ?? 0, isOfBatch: false })
+  if (told.version > (newest.get(key) ?? 0)) newest.set(key, told.version)
+  return told.outcome !== 'unanswered'
 }
 
-function readOutcome(reply: Reply | string) {
-  const none = { outcome: 'unanswered' as const, version: 0, content: 0, isStale: false }
-  if (typeof reply === 'string') return { ...none, failure: reply }
-  const outcome = outcomeOf(reply)
-  if (outcome === 'unanswered') return { ...none, failure: `status ${reply.status}` }
-  return {
-    outcome,
-    failure: '',
-    version: Number(fieldOf(reply, 'jiexi-version') ?? 0),
-    content: contentIn(reply.body),
-    isStale: fieldOf(reply, 'jiexi-stale') !== undefined,
+/** The keys for which there was none. */
+async function askMany(
+  reader: Reader,
+  { keys, ...asking }: Asking & { readonly keys: readonly number[] },
+): Promise<readonly number[]> {
+  const { catalogue, lines } = reader
+  const body = JSON.stringify({ identifiers: keys.map((key) => catalogue.keys[key]) })
+  const at = begun(reader, asking)
+  const reply = await lines[asking.node]!.ask({ method: 'POST', path: '/v1/resolve', body }, PATIENCE_MS)
+  const items = readItems(reply, keys.length)
+  const left: number[] = []
+  for (const [place, key] of keys.entries()) {
+    const told = items[place] ?? UNANSWERED
+    note(reader, { ...at, key, told, minVersion: 0, isOfBatch: true })
+    if (told.outcome === 'unanswered') left.push(key)
   }
+  return left
 }
 
-function outcomeOf({ status }: Reply): Outcome {
-  if (status === 200) return 'found'
-  if (status === 410) return 'withdrawn'
-  return status === 404 ? 'absent' : 'unanswered'
+function begun({ nodes }: Reader, { node, askedAtMs, isRetry = false }: Asking) {
+  return { node, askedAtMs, isRetry, incarnation: nodes[node]!.incarnation, startedAtMs: performance.now() }
+}
+
+interface Noted extends ReturnType<typeof begun> {
+  readonly key: number
+  readonly told: Told
+  readonly minVersion: number
+  readonly isOfBatch: boolean
+}
+
+function note({ log, session }: Reader, { told, ...read }: Noted): void {
+  log.add({ ...told, ...read, session, endedAtMs: performance.now() })
 }

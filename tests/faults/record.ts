@@ -22,13 +22,15 @@ export interface Read {
   readonly outcome: Outcome
   /** Why it is unanswered: `timeout`, `connection`, `status 503`; else ''. */
   readonly failure: string
-  /** 0 for absent. */
+  /** 0 for absent, and for a withdrawal that a batch tells of by its reason only (withdrawals.ts). */
   readonly version: number
   /** Number of the write whose content the answer shows; 0 when there is none. */
   readonly content: number
   readonly isStale: boolean
   readonly isRetry: boolean
-  /** What the token sent along demands; 0 without one. */
+  /** One of many in a request: its time says little. */
+  readonly isOfBatch: boolean
+  /** What the token or minVersion sent along demands; 0 without one. */
   readonly minVersion: number
 }
 
@@ -37,8 +39,12 @@ export interface Write {
   /** From 1 on. Its number stands in what it writes, so every version tells whose it is. */
   readonly number: number
   readonly key: number
-  readonly intent: 'register' | 'withdraw'
+  readonly intent: 'register' | 'amend' | 'withdraw'
+  /** Acknowledged only once it shows everywhere. */
+  readonly waits: boolean
   readonly idempotencyKey: string | undefined
+  /** Number of the request that carried it together with others; undefined when it went alone. */
+  readonly batch?: number
   readonly startedAtMs: number
   tries: number
   result: WriteResult
@@ -93,6 +99,7 @@ const OUTCOMES: readonly Outcome[] = ['found', 'withdrawn', 'absent', 'unanswere
 const SMALLS = 6
 const STALE = 1
 const RETRY = 2
+const OF_BATCH = 4
 
 /** A million reads in some forty megabytes: a column a field, each in one typed array that grows. */
 export class ReadLog {
@@ -113,7 +120,7 @@ export class ReadLog {
     this.#length += 1
     this.#times.set([read.startedAtMs, read.endedAtMs, read.askedAtMs], at * 3)
     this.#numbers.set([read.key, read.version, read.content, read.minVersion], at * 4)
-    const flags = (read.isStale ? STALE : 0) | (read.isRetry ? RETRY : 0)
+    const flags = (read.isStale ? STALE : 0) | (read.isRetry ? RETRY : 0) | (read.isOfBatch ? OF_BATCH : 0)
     const { session, node, incarnation } = read
     const [outcome, failure] = [OUTCOMES.indexOf(read.outcome), this.#numberOf(read.failure)]
     this.#smalls.set([session, node, incarnation, outcome, flags, failure], at * SMALLS)
@@ -141,6 +148,7 @@ export class ReadLog {
       failure: this.#failures[smalls[at * SMALLS + 5]!]!,
       isStale: (flags & STALE) !== 0,
       isRetry: (flags & RETRY) !== 0,
+      isOfBatch: (flags & OF_BATCH) !== 0,
     }
   }
 

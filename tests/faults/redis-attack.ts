@@ -1,12 +1,12 @@
 /** What somebody with write access to Redis can do to our entries. None of it may ever show in an answer. */
 import type { Random } from './random.js'
+import { entryKeys } from './redis-entries.js'
 import type { RedisServer } from './redis-pair.js'
 import type { RespCommand } from './resp-line.js'
 
 /** Genuine entries of earlier attacks, to be replayed: by Redis key, the oldest known. */
 export type Loot = Map<string, Buffer>
 
-const MAX_KEYS = 2_000
 /** "J1", version and stamp (src/resolution/shared-entry.ts). */
 const HEAD_OCTETS = 34
 
@@ -25,18 +25,6 @@ export async function attackRedis(server: RedisServer, random: Random, loot: Loo
     return damage({ key, value, other, old: old ?? value, random })
   })
   if (commands.length > 0) await server.ask(...commands)
-}
-
-async function entryKeys(server: RedisServer): Promise<string[]> {
-  const keys: string[] = []
-  let cursor = '0'
-  do {
-    const [page] = await server.ask(['SCAN', cursor, 'MATCH', 'e:*', 'COUNT', 500])
-    const [next, found] = page as readonly [Buffer, readonly Buffer[]]
-    cursor = String(next)
-    keys.push(...found.map(String))
-  } while (cursor !== '0' && keys.length < MAX_KEYS)
-  return keys
 }
 
 interface Victim {

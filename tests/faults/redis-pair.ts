@@ -19,6 +19,11 @@ export interface RedisPair {
   readonly replica: RedisServer
   /** The replica takes a new copy, if primary and replica are well. */
   refreshReplica(): Promise<void>
+  /** The replica follows the primary while `work` lasts, then stands by itself again. @throws Error when it cannot */
+  whileFollowing(work: () => Promise<unknown>): Promise<void>
+  /** The primary takes over what the replica has, and refuses writes until `promote`. */
+  demote(): Promise<void>
+  promote(): Promise<void>
   /** They change places. */
   swap(): void
   stop(): Promise<void>
@@ -26,10 +31,13 @@ export interface RedisPair {
 
 const COPY_WITHIN_MS = 2_000
 const POLL_MS = 25
+const STAND_ALONE: RespCommand = ['REPLICAOF', 'NO', 'ONE']
 
 export async function startRedisPair(): Promise<RedisPair> {
   const servers = await Promise.all([startServer(), startServer()])
   let [primary, replica] = servers
+  let isDemoted = false
+  const inTurn = oneAtATime()
   const endWithUs = () => {
     for (const server of servers) void server.process.signal('SIGKILL')
   }
@@ -41,7 +49,19 @@ export async function startRedisPair(): Promise<RedisPair> {
     get replica() {
       return replica
     },
-    refreshReplica: () => copy(primary, replica).catch(ignoreFault),
+    // One of them may be stopped, dead or full at the moment: then the copy stays as old as it is.
+    refreshReplica: () => inTurn(() => (isDemoted ? Promise.resolve() : following(replica, primary).catch(ignore))),
+    whileFollowing: (work) => inTurn(() => following(replica, primary, work)),
+    demote: () =>
+      inTurn(async () => {
+        isDemoted = true
+        await primary.ask(['REPLICAOF', '127.0.0.1', replica.port])
+      }),
+    promote: () =>
+      inTurn(async () => {
+        await primary.ask(STAND_ALONE)
+        isDemoted = false
+      }),
     swap() {
       ;[primary, replica] = [replica, primary]
     },
@@ -64,20 +84,39 @@ async function startServer(): Promise<RedisServer> {
   return { process: server, socketPath, port, ask: (...commands) => askRedis(socketPath, commands) }
 }
 
-async function copy(from: RedisServer, to: RedisServer): Promise<void> {
-  await to.ask(['REPLICAOF', '127.0.0.1', from.port])
-  const giveUpAtMs = performance.now() + COPY_WITHIN_MS
-  try {
-    while (performance.now() < giveUpAtMs) {
-      const [state] = await to.ask(['INFO', 'replication'])
-      if (String(state).includes('master_link_status:up')) return
-      await delay(POLL_MS)
-    }
-  } finally {
-    await to.ask(['REPLICAOF', 'NO', 'ONE'])
+/** Each would be in the other's way: a server that follows its own follower loses everything. */
+function oneAtATime() {
+  let last: Promise<unknown> = Promise.resolve()
+  return <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = last.then(work)
+    last = result.catch(ignore)
+    return result
   }
 }
 
-function ignoreFault(): void {
-  // One of them is stopped, dead or full at the moment: the copy stays as old as it is.
+async function following(
+  follower: RedisServer,
+  leader: RedisServer,
+  work: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
+  await follower.ask(['REPLICAOF', '127.0.0.1', leader.port])
+  try {
+    await untilLinked(follower)
+    await work()
+  } finally {
+    await follower.ask(STAND_ALONE)
+  }
+}
+
+async function untilLinked(follower: RedisServer): Promise<void> {
+  for (const giveUpAtMs = performance.now() + COPY_WITHIN_MS; ; await delay(POLL_MS)) {
+    const [state] = await follower.ask(['INFO', 'replication'])
+    if (String(state).includes('master_link_status:up')) return
+    if (performance.now() > giveUpAtMs)
+      throw new Error(`the replica of Redis has no copy after ${COPY_WITHIN_MS} ms:\n${state}`)
+  }
+}
+
+function ignore(): void {
+  // Whoever waits for it is told.
 }

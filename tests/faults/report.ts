@@ -1,20 +1,12 @@
 /** The result of a storm, for people. */
-import { shareOf } from './checks/availability.js'
+import { kindOf, shareOf } from './checks/availability.js'
 import type { CheckResult } from './checks/check.js'
 import type { StormResult } from './storm.js'
 
 export function stormReport(result: StormResult): string {
-  const { availability, writes, faults, tookMs, worstUnmarkedAgeMs } = result
   const lines = [
     '',
-    `${faults.length} faults in ${(tookMs / 1000).toFixed(0)} s`,
-    `look-ups           ${availability.lookups}`,
-    `  answered         ${percent(shareOf(availability))} with one retry`,
-    `  of known ones    ${percent(shareOf(availability.known))} (${availability.known.lookups - availability.known.answered} not)`,
-    `  marked stale     ${percent(availability.markedStale / Math.max(1, availability.answered))}`,
-    `  requests failed  ${listOf(availability.failures)}`,
-    `worst unmarked age ${worstUnmarkedAgeMs.toFixed(0)} ms`,
-    `writes             ${writes.tried}: ${writes.acknowledged} acknowledged (${writes.retried} after retries), ${writes.refused} refused, ${writes.unknown} unknown (${listOf(writes.failures)})`,
+    ...summaryOf(result),
     '',
     ...tableOf(
       ['promise', 'checked', 'broken'],
@@ -25,9 +17,10 @@ export function stormReport(result: StormResult): string {
       result.observed.map(({ name, checked, violations }) => [name, checked, violations]),
     ),
     ...tableOf(
-      ['fault', 'look-ups', 'unanswered', 'p50 ms', 'p99 ms', 'stale'],
+      ['fault', 'times', 'look-ups', 'unanswered', 'p50 ms', 'p99 ms', 'stale'],
       result.latencies.map((row) => [
         row.text,
+        row.times || '',
         row.lookups,
         row.lookups - row.answered,
         row.p50Ms.toFixed(1),
@@ -41,6 +34,25 @@ export function stormReport(result: StormResult): string {
     ...result.misfires.map((misfire) => `the lab itself failed: ${misfire}`),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** What one wants to know first. */
+function summaryOf(result: StormResult): string[] {
+  const { availability, writes, faults, tookMs, staleness, visibility, lost } = result
+  const { lookups, known, failures, inBatches, markedStale, answered } = availability
+  const kinds = new Set(faults.map(({ text }) => kindOf(text))).size
+  const unanswered = known.lookups - known.answered
+  return [
+    `look-ups              ${lookups} in ${(tookMs / 1000).toFixed(0)} s, ${inBatches} of them in batches; ${staleness.checked} answers checked for age`,
+    `faults                ${faults.length} of ${kinds} kinds`,
+    `stale and unmarked    ${staleness.violations}; worst age ${staleness.worstUnmarkedAgeMs.toFixed(0)} ms`,
+    `stale after a wait    ${visibility.violations} of ${visibility.checked} answers, after ${writes.waited} writes that waited; worst age ${visibility.worstUnmarkedAgeMs.toFixed(0)} ms`,
+    `lost acknowledged     ${lost.violations} of ${lost.checked} writes`,
+    `known ones answered   ${percent(shareOf(known))} with one retry (${unanswered} not)`,
+    `all answered          ${percent(shareOf(availability))}; marked stale ${percent(markedStale / Math.max(1, answered))}`,
+    `requests failed       ${listOf(failures)}`,
+    `writes                ${writes.tried}: ${writes.acknowledged} acknowledged (${writes.retried} after retries), ${writes.refused} refused, ${writes.unknown} unknown (${listOf(writes.failures)})`,
+  ]
 }
 
 /** Columns as wide as they need to be; numbers to the right. */

@@ -3,59 +3,30 @@
  *
  *   script   = line *( ( LF / ";" ) line )
  *   line     = "at" time subject [ amount ] [ "for" time ] ; "#" begins a comment
+ *   subject  = "redis." … / "postgres." … / "net." … / "node" ( "1" / "2" / "3" ) "." …
+ *            / "proxy." ( "node" ( "1" / "2" / "3" ) / "all" ) "." ( "redis" / "postgres" / "both" ) "." …
+ *   amount   = time / rate / offset / factor     ; whichever the fault takes
  *   time     = number ( "ms" / "s" / "min" )
- *   subject  = "redis." … / "postgres." … / "node" ( "1" / "2" / "3" ) "." …
- *            / "proxy." ( "node" ( "1" / "2" / "3" ) / "all" ) "." ( "redis" / "postgres" ) "." …
+ *   rate     = number ( "B" / "kB" / "MB" )      ; octets a second
+ *   offset   = ( "+" / "-" ) number ( "ms" / "s" / "min" / "h" / "d" )
+ *   factor   = "x" number
  *
  *   at 3s redis.stop for 2s
  *   at 6s postgres.kill; at 10s proxy.node1.postgres.latency 80ms for 1s
+ *   at 12s node2.clock -400d for 2s
  *
  * Times count from the beginning of the storm.
  */
-export interface FaultKind {
-  /** How long it lasts when the line does not say; undefined: it happens at once, and `for` is refused. */
-  readonly forMs?: number
-  /** Takes an amount of milliseconds. */
-  readonly amount?: true
-  readonly meaning: string
-}
-
-const LINE_FAULTS = {
-  latency: { forMs: 1_000, amount: true, meaning: 'every byte is late by the amount' },
-  hang: { forMs: 1_000, meaning: 'connections stay open and pass nothing on' },
-  'hold-requests': { forMs: 1_000, meaning: 'black hole towards the server' },
-  'hold-answers': { forMs: 1_000, meaning: 'black hole towards the node' },
-  cut: { forMs: 1_000, meaning: 'connections end, new ones are refused' },
-  reset: { meaning: 'every connection is reset, once' },
-} as const satisfies Record<string, FaultKind>
-
-export const FAULT_KINDS = {
-  'redis.stop': { forMs: 1_500, meaning: 'SIGSTOP' },
-  'redis.kill': { forMs: 500, meaning: 'SIGKILL; it comes back empty' },
-  'redis.flush': { meaning: 'FLUSHALL' },
-  'redis.rollback': { meaning: 'fail over to the replica, which is some seconds behind' },
-  'redis.split': { forMs: 2_000, meaning: 'the first node uses the stale replica, the others the primary' },
-  'redis.full': { forMs: 1_500, meaning: 'maxmemory reached, noeviction: every write is refused' },
-  'redis.corrupt': { forMs: 1_500, meaning: 'bits flip on the way to and from Redis' },
-  'redis.attack': { meaning: 'somebody writes garbage, wrong types, replayed and swapped entries into our keys' },
-  'postgres.stop': { forMs: 1_500, meaning: 'SIGSTOP of all its processes' },
-  'postgres.kill': { meaning: 'SIGKILL of all its processes, right after aborted transactions; it recovers' },
-  'postgres.hold': { forMs: 2_000, meaning: 'a transaction that wrote to the feed stays open, then aborts' },
-  'node.kill': { forMs: 300, meaning: 'SIGKILL; started again afterwards' },
-  'node.pause': { forMs: 1_500, meaning: 'SIGSTOP' },
-  'node.restart': { meaning: 'SIGTERM, and started again when it has ended' },
-  ...prefixed('proxy.redis', LINE_FAULTS),
-  ...prefixed('proxy.postgres', LINE_FAULTS),
-} as const satisfies Record<string, FaultKind>
-
-export type FaultName = keyof typeof FAULT_KINDS
+import { AMOUNTS, parseTime } from './amounts.js'
+import { FAULT_KINDS, type FaultKind, type FaultName } from './fault-kinds.js'
 
 export interface Fault {
   readonly atMs: number
   readonly name: FaultName
   /** 0, 1 or 2; undefined: all of them, or none in particular. */
   readonly node: number | undefined
-  readonly amountMs: number
+  /** Milliseconds, octets a second or a factor, as the fault takes it; 0 for none. */
+  readonly amount: number
   /** 0 for what happens at once. */
   readonly forMs: number
   /** As written, without "at …". */
@@ -63,9 +34,7 @@ export interface Fault {
 }
 
 const LINE = /^at\s+(\S+)\s+(\S+)(?:\s+(?!for\b)(\S+))?(?:\s+for\s+(\S+))?$/
-const SUBJECT = /^(?:(redis|postgres)|node([123])|proxy\.(?:node([123])|all)\.(redis|postgres))\.([a-z-]+)$/
-const TIME = /^(\d+(?:\.\d+)?)(ms|s|min)$/
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000 }
+const SUBJECT = /^(?:(redis|postgres|net)|node([123])|proxy\.(?:node([123])|all)\.(redis|postgres|both))\.([a-z-]+)$/
 
 /** In order of time. @throws Error that names each line at fault and what was expected */
 export function parseScript(script: string): Fault[] {
@@ -90,14 +59,16 @@ function parseLine(line: string): Fault {
   if (at === undefined || subject === undefined) throw new Error('write "at 3s redis.stop for 2s"')
   const { name, node } = parseSubject(subject)
   const kind: FaultKind = FAULT_KINDS[name]
-  if (kind.amount && amount === undefined) throw new Error(`${name} needs an amount, such as "${subject} 80ms for 1s"`)
-  if (!kind.amount && amount !== undefined) throw new Error(`${name} takes no amount ("${amount}")`)
+  const amountKind = kind.amount && AMOUNTS[kind.amount]
+  if (amountKind && amount === undefined)
+    throw new Error(`${name} needs an amount, such as "${subject} ${amountKind.example} for 1s"`)
+  if (!amountKind && amount !== undefined) throw new Error(`${name} takes no amount ("${amount}")`)
   if (kind.forMs === undefined && duration !== undefined) throw new Error(`${name} happens at once: leave out "for"`)
   return {
     atMs: parseTime(at),
     name,
     node,
-    amountMs: amount === undefined ? 0 : parseTime(amount),
+    amount: amountKind ? amountKind.parse(amount!) : 0,
     forMs: duration === undefined ? (kind.forMs ?? 0) : parseTime(duration),
     text: line.replace(/^at\s+\S+\s+/, ''),
   }
@@ -120,16 +91,4 @@ function isFaultName(name: string): name is FaultName {
 /** `node.kill` → `node1.kill`, as it may be written. */
 function written(name: string): string {
   return name.replace(/^node\./, 'node1.').replace(/^proxy\./, 'proxy.node1.')
-}
-
-function parseTime(text: string): number {
-  const [, number, unit] = TIME.exec(text) ?? []
-  if (number === undefined || unit === undefined) throw new Error(`"${text}" is no time: write 250ms, 3s or 1.5min`)
-  return Number(number) * UNIT_MS[unit]!
-}
-
-function prefixed<Kinds extends Record<string, FaultKind>, Prefix extends string>(prefix: Prefix, kinds: Kinds) {
-  return Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [`${prefix}.${name}`, kind])) as {
-    readonly [Name in keyof Kinds as `${Prefix}.${Name & string}`]: Kinds[Name]
-  }
 }

@@ -1,44 +1,59 @@
 /** The short form of the fault lab. The long one: npm run faults -- --minutes 10 --seed 7 */
 import { beforeAll, expect, test } from 'vitest'
-import { shareOf } from './checks/availability.js'
+import { faketimeLibrary } from './faketime.js'
 import { stormReport } from './report.js'
 import { parseScript } from './script.js'
 import { runStorm, type StormResult } from './storm.js'
 
 const SCRIPT = `
-  at 1s redis.attack
-  at 2s redis.stop for 1s
-  at 4s redis.flush
-  at 5s proxy.node1.postgres.hold-answers for 1.5s
-  at 7s redis.corrupt for 1s
-  at 9s redis.rollback
-  at 10s node2.kill
-  at 12s postgres.kill
+  at 0.5s redis.attack
+  at 1s postgres.hold for 12s
+  at 1.5s redis.stop for 800ms
+  at 3s redis.flush
+  at 3.5s proxy.node1.postgres.hold-answers for 1.5s
+  at 5.5s redis.corrupt for 800ms
+  at 7s redis.rollback
+  at 8s node2.kill
+  at 9.5s redis.restore
+  at 10s node3.clock +1h for 2s
+  at 12.5s postgres.kill
   at 16s redis.full for 1s; at 16.5s redis.attack
   at 18s node3.pause for 1.5s
-  at 20s postgres.stop for 1.5s
-  at 22.5s redis.kill`
+  at 20s redis.read-only for 1s
+  at 21.5s proxy.node2.both.hang for 1.3s
+  at 23.5s postgres.stop for 1.5s
+  at 25.5s redis.failover
+  at 27s postgres.lock-feed for 1.3s
+  at 29s redis.refuse for 700ms
+  at 30s net.swizzle for 1.5s
+  at 34s redis.evict for 800ms
+  at 35.5s postgres.kill`
+
+const faults = parseScript(SCRIPT).filter(({ name }) => name !== 'node.clock' || faketimeLibrary() !== undefined)
 
 let result: StormResult
 
 beforeAll(async () => {
   result = await runStorm({
     seed: 1,
-    durationMs: 24_000,
-    faults: parseScript(SCRIPT),
-    readsPerSecond: 600,
+    durationMs: 39_000,
+    faults,
+    readsPerSecond: 1_500,
     writesPerSecond: 30,
+    waitShare: 0.3,
+    answeredShare: 0.97,
     // On a machine that is far too slow the storm ends early, and with it all it has started.
-    signal: AbortSignal.timeout(90_000),
+    signal: AbortSignal.timeout(130_000),
   })
-}, 150_000)
+}, 180_000)
 
 test('the storm was one: all faults came, and there was enough to check', () => {
-  expect(result.faults).toHaveLength(13)
+  expect(result.faults).toHaveLength(faults.length)
   expect(result.misfires).toEqual([])
-  expect(result.availability.lookups).toBeGreaterThan(3_000)
+  expect(result.availability.lookups).toBeGreaterThan(5_000)
+  expect(result.writes.waited).toBeGreaterThan(50)
   expect(result.writes.acknowledged).toBeGreaterThan(200)
-  expect(result.promises.filter(({ checked }) => checked < 100).map(({ name }) => name)).toEqual([])
+  expect(result.promises.filter(({ checked }) => checked < 20).map(({ name }) => name)).toEqual([])
 })
 
 test('no promise was broken', () => {
@@ -48,8 +63,4 @@ test('no promise was broken', () => {
 
 test('no node ended by itself', () => {
   expect(result.crashes).toEqual([])
-})
-
-test('nearly all identifiers that were known were answered, with one retry', () => {
-  expect(shareOf(result.availability.known), stormReport(result)).toBeGreaterThan(0.97)
 })

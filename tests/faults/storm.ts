@@ -3,13 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../../src/platform/errors.js'
 import { audit } from './audit.js'
 import { catalogue } from './catalogue.js'
-import { type Availability, type LatencyRow, latenciesByFault, measureAvailability } from './checks/availability.js'
+import {
+  type Availability,
+  checkAnswered,
+  type LatencyRow,
+  latenciesByFault,
+  measureAvailability,
+} from './checks/availability.js'
 import type { CheckResult } from './checks/check.js'
 import { checkDurability, checkVersions } from './checks/durability.js'
-import { checkOnce } from './checks/once.js'
+import { checkOnce, checkWhole } from './checks/once.js'
 import { checkPresence } from './checks/presence.js'
-import { checkMonotonic, checkOwnWrites } from './checks/sessions.js'
-import { checkStaleness } from './checks/staleness.js'
+import { checkDemands, checkMonotonic, checkOwnWrites } from './checks/sessions.js'
+import { checkStaleness, checkVisibility, type StalenessResult } from './checks/staleness.js'
 import { healAll, inflict } from './inflict.js'
 import { type Lab, startLab } from './lab.js'
 import type { NodeProcess } from './node-process.js'
@@ -17,7 +23,9 @@ import { seededRandom } from './random.js'
 import { runReaders } from './readers.js'
 import { type Evidence, type FaultSpan, ReadLog, type Write } from './record.js'
 import type { Fault } from './script.js'
-import { type Frontier, registerAll, runWriters } from './writers.js'
+import { withVersions } from './withdrawals.js'
+import type { Frontier } from './writer.js'
+import { registerAll, runWriters } from './writers.js'
 
 export interface StormOptions {
   readonly seed: number
@@ -25,6 +33,10 @@ export interface StormOptions {
   readonly faults: readonly Fault[]
   readonly readsPerSecond: number
   readonly writesPerSecond: number
+  /** Of the writes, those that are acknowledged only once they show everywhere. */
+  readonly waitShare: number
+  /** Of the look-ups of identifiers that were known before, so many must be answered. */
+  readonly answeredShare: number
   readonly readers?: number
   readonly writers?: number
   /** Ends the storm early, with the checks of what there is. */
@@ -36,7 +48,9 @@ export interface StormResult {
   readonly promises: readonly CheckResult[]
   /** Counted without being promised. */
   readonly observed: readonly CheckResult[]
-  readonly worstUnmarkedAgeMs: number
+  readonly staleness: StalenessResult
+  readonly visibility: StalenessResult
+  readonly lost: CheckResult
   readonly availability: Availability
   readonly latencies: readonly LatencyRow[]
   readonly faults: readonly FaultSpan[]
@@ -55,6 +69,8 @@ export interface WriteCounts {
   readonly acknowledged: number
   /** Of the acknowledged: after more than one try. */
   readonly retried: number
+  /** Of the acknowledged: those that waited until they showed everywhere. */
+  readonly waited: number
   readonly refused: number
   readonly unknown: number
   /** What the last try of those unknown met with. */
@@ -91,6 +107,7 @@ async function stormIn(lab: Lab, options: StormOptions): Promise<StormResult> {
     random: random.fork(),
     count: options.writers ?? 4,
     perSecond: options.writesPerSecond,
+    waitShare: options.waitShare,
   }
   await registerAll(
     writing,
@@ -127,13 +144,13 @@ async function stormIn(lab: Lab, options: StormOptions): Promise<StormResult> {
     boundMs: BOUND_MS,
     keys: keys.keys,
     registeredFirst: keys.cool.to,
-    reads: log,
+    reads: { [Symbol.iterator]: () => withVersions(log, stored) },
     writes,
     faults,
     stored,
   }
   return {
-    ...judge(evidence),
+    ...judge(evidence, options.answeredShare),
     faults,
     misfires,
     tookMs,
@@ -143,22 +160,31 @@ async function stormIn(lab: Lab, options: StormOptions): Promise<StormResult> {
   }
 }
 
-function judge(
-  evidence: Evidence,
-): Omit<StormResult, 'faults' | 'misfires' | 'crashes' | 'nodeErrors' | 'tookMs' | 'writes'> {
+type Judgement = Pick<
+  StormResult,
+  'promises' | 'observed' | 'staleness' | 'visibility' | 'lost' | 'availability' | 'latencies'
+>
+
+function judge(evidence: Evidence, answeredShare: number): Judgement {
   const staleness = checkStaleness(evidence)
+  const visibility = checkVisibility(evidence)
+  const lost = checkDurability(evidence)
+  const availability = measureAvailability(evidence)
   return {
     promises: [
       staleness,
+      visibility,
       checkPresence(evidence),
       checkOwnWrites(evidence),
-      checkDurability(evidence),
+      checkDemands(evidence),
+      lost,
       checkOnce(evidence),
+      checkWhole(evidence),
       checkVersions(evidence),
+      checkAnswered(availability, answeredShare),
     ],
     observed: [checkMonotonic(evidence)],
-    worstUnmarkedAgeMs: staleness.worstUnmarkedAgeMs,
-    availability: measureAvailability(evidence),
+    ...{ staleness, visibility, lost, availability },
     latencies: latenciesByFault(evidence),
   }
 }
@@ -233,6 +259,7 @@ function countsOf(writes: readonly Write[]): WriteCounts {
     tried: writes.length,
     acknowledged: acknowledged.length,
     retried: acknowledged.filter(({ tries }) => tries > 1).length,
+    waited: acknowledged.filter(({ waits }) => waits).length,
     refused: of('refused').length,
     unknown: of('unknown').length,
     failures,

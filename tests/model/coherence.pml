@@ -10,10 +10,13 @@
  *   poll      is sent, takes its snapshot, comes back and is applied: three steps with anything between them
  *   look-up   asks memory, then Redis, then the database: asked, snapshot, reply
  *   crash     Postgres loses what was running and gives those transaction ids out again (-DCRASH)
+ *   waiting   writes are acknowledged only when more than T has passed since they were committed (-DWAIT)
  *   forgets   the exact map of recent versions and the memory cache may drop what they hold at any time
  *
  * What must hold (assert in JUDGE): a look-up that began more than T after a write was acknowledged is never answered with
- * an older version; one that began at our node after our own write was acknowledged is never answered with an older one.
+ * an older version; one that began at our node after our own write was acknowledged is never answered with an older one;
+ * one that began after any write was acknowledged that waited is never answered with an older one. Without look-ups that
+ * join (-DNOJOIN) the largest search is half as large.
  *
  * A variant is the protocol with one thing wrong; every one must be caught (tests/model/variants.ts says with how many
  * writers). Not modelled: prefixes, epochs, pruning, several identifiers. The simulation has those.
@@ -37,6 +40,12 @@ byte state[W];
 byte xid[W];
 byte made[W];         /* the version that the writer made */
 byte acknowledged[W]; /* tick */
+#ifdef WAITSHORT
+#define WAIT
+#endif
+#ifdef WAIT
+byte committed[W];    /* tick */
+#endif
 byte next_xid = 1;
 byte newest;          /* version in the table */
 bit locked;
@@ -80,14 +89,14 @@ byte shared_stamp;
 #define FLYING 4  /* the database has answered, the reply is under way */
 byte look;
 byte look_since;
-bit look_own;     /* our write was acknowledged before it began */
+byte look_knows;  /* bit per writer: acknowledged before it began, ours or one that waited */
 byte look_version;
 byte look_stamp;
 byte flight_since;
 bit overtaken;    /* a change became known since the flight began */
 bit has_joined;
 byte joined_since;
-bit joined_own;
+byte joined_knows;
 
 /* scratch, zero between steps */
 byte i;
@@ -131,8 +140,14 @@ bit ok;
 #endif
 #endif
 
+#ifdef NOJOIN
+#define OVERTAKE skip
+#else
+#define OVERTAKE overtaken = (look == FLYING || look == MISSED)
+#endif
+
 /* A change of the identifier has become known: to the sketch, the memory cache and flights. */
-#define NOTE(writer) MAX(sketch, xid[writer]); FORGET_KEPT_BELOW(made[writer]); overtaken = (look == FLYING || look == MISSED)
+#define NOTE(writer) MAX(sketch, xid[writer]); FORGET_KEPT_BELOW(made[writer]); OVERTAKE
 
 #define LEARN(writer) \
   if :: !has_recent || recent < made[writer] -> has_recent = 1; recent = made[writer] :: else fi; \
@@ -149,17 +164,37 @@ bit ok;
 #endif
 #endif
 
-#define JUDGE_ONE(version, since, knows_own) \
-  assert(!(knows_own && (version) < made[0])); \
-  EACH(assert(!(acknowledged[i] != NEVER && (since) > acknowledged[i] + T && (version) < made[i])))
+#ifdef WAIT
+#define NOTE_KNOWN(knows) EACH(if :: acknowledged[i] != NEVER -> knows = knows | (1 << i) :: else fi)
+#else
+#define NOTE_KNOWN(knows) knows = (acknowledged[0] != NEVER)
+#endif
+
+#define JUDGE_ONE(version, since, knows) \
+  EACH( \
+    assert(!(((knows >> i) & 1) && (version) < made[i])); \
+    assert(!(acknowledged[i] != NEVER && (since) > acknowledged[i] + T && (version) < made[i])))
 
 #define JUDGE(version) \
-  JUDGE_ONE(version, look_since, look_own); \
-  if :: has_joined -> JUDGE_ONE(version, joined_since, joined_own) :: else fi
+  JUDGE_ONE(version, look_since, look_knows); \
+  if :: has_joined -> JUDGE_ONE(version, joined_since, joined_knows) :: else fi
 
 #define END_LOOK \
-  look = NO_LOOK; look_since = 0; look_own = 0; look_version = 0; look_stamp = 0; flight_since = 0; overtaken = 0; \
-  has_joined = 0; joined_since = 0; joined_own = 0
+  look = NO_LOOK; look_since = 0; look_knows = 0; look_version = 0; look_stamp = 0; flight_since = 0; overtaken = 0; \
+  has_joined = 0; joined_since = 0; joined_knows = 0
+
+/* When a write may be acknowledged, and what is noted for that. */
+#ifdef WAIT
+#define NOTE_COMMIT(k) committed[k] = tick
+#ifdef WAITSHORT
+#define MAY_BE_ACKNOWLEDGED(k) (tick >= committed[k] + T)
+#else
+#define MAY_BE_ACKNOWLEDGED(k) (tick > committed[k] + T)
+#endif
+#else
+#define NOTE_COMMIT(k) skip
+#define MAY_BE_ACKNOWLEDGED(k) true
+#endif
 
 /* Remote writers are alike: they begin in order. */
 #define IS_NEXT(k) (k <= 1 || state[k - 1] != IDLE)
@@ -167,9 +202,9 @@ bit ok;
 #define WRITER(k) \
   :: d_step { state[k] == IDLE && IS_NEXT(k) -> state[k] = BEGUN; xid[k] = next_xid; next_xid++ } \
   :: d_step { state[k] == BEGUN && !locked -> state[k] = LOCKED; locked = 1 } \
-  :: d_step { state[k] == LOCKED -> newest++; made[k] = newest; state[k] = COMMITTED; locked = 0 } \
-  :: d_step { state[k] == LOCKED -> state[k] = ENDED; locked = 0 } \
-  :: d_step { state[k] == COMMITTED && acknowledged[k] == NEVER -> acknowledged[k] = tick; \
+  :: d_step { state[k] == LOCKED -> newest++; made[k] = newest; state[k] = COMMITTED; locked = 0; NOTE_COMMIT(k) } \
+  :: d_step { state[k] == LOCKED -> state[k] = ENDED; locked = 0; xid[k] = 0 } \
+  :: d_step { state[k] == COMMITTED && acknowledged[k] == NEVER && MAY_BE_ACKNOWLEDGED(k) -> acknowledged[k] = tick; \
       if :: k == 0 -> OWN_COMMITTED :: else fi }
 
 /* Where a poll reads from. */
@@ -223,7 +258,7 @@ active proctype protocol() {
 #ifdef CRASH
   :: d_step { !crashed -> crashed = 1; locked = 0; next_xid = 1;
       EACH(
-        if :: state[i] == BEGUN || state[i] == LOCKED -> state[i] = ENDED :: else fi;
+        if :: state[i] == BEGUN || state[i] == LOCKED -> state[i] = ENDED; xid[i] = 0 :: else fi;
         if :: state[i] == COMMITTED -> MAX(next_xid, xid[i] + 1) :: else fi) }
 #endif
 
@@ -250,7 +285,7 @@ active proctype protocol() {
   :: d_step { has_recent -> has_recent = 0; recent = 0 }
   :: d_step { has_kept -> has_kept = 0; kept = 0 }
 
-  :: d_step { look == NO_LOOK -> look = ASKED; look_since = tick; look_own = (acknowledged[0] != NEVER) }
+  :: d_step { look == NO_LOOK -> look = ASKED; look_since = tick; NOTE_KNOWN(look_knows) }
   :: d_step { look == ASKED && IS_FRESH && has_kept -> JUDGE(kept); END_LOOK }
   :: d_step { look == ASKED && has_shared -> look = GIVEN; look_version = shared_version; look_stamp = shared_stamp }
   /* whether it is fresh is asked after the reply came */
@@ -268,6 +303,7 @@ active proctype protocol() {
       m = mark;
 #endif
       look = FLYING; look_version = newest; look_stamp = STAMP; flight_since = look_since; x = 0; m = 0 }
+#ifndef NOJOIN
   /* single flight: joined while young, and while nothing has become known since it began */
   :: d_step { look == FLYING && !has_joined &&
 #ifndef JOINOLD
@@ -276,7 +312,8 @@ active proctype protocol() {
 #ifndef JOINOVERTAKEN
       !overtaken &&
 #endif
-      true -> has_joined = 1; joined_since = tick; joined_own = (acknowledged[0] != NEVER) }
+      true -> has_joined = 1; joined_since = tick; NOTE_KNOWN(joined_knows) }
+#endif
   :: d_step { look == FLYING ->
       JUDGE(look_version);
       VALIDATE(look_version, look_stamp);

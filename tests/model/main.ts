@@ -12,7 +12,9 @@ const SOUND: readonly Wanted[] = [
   { writers: 2, lastTick: 4 },
   { writers: 2, lastTick: 4, crash: true, isCompact: true },
   { writers: 3, lastTick: 2, isCompact: true },
-  { writers: 3, lastTick: 2, crash: true, isCompact: true },
+  { writers: 3, lastTick: 2, crash: true, noJoin: true, isCompact: true },
+  { writers: 2, lastTick: 4, wait: true, isCompact: true },
+  { writers: 3, lastTick: 2, wait: true, isCompact: true },
 ]
 const BROKEN = VARIANTS.map(({ name, crash }): Wanted => {
   return { writers: 3, lastTick: 3, variant: name, crash: crash ?? false, isCompact: true }
@@ -33,8 +35,8 @@ for (const wanted of [...SOUND, ...BROKEN]) {
   process.stdout.write(`${name}: ${verdict}${found} (${size})\n`)
 }
 
-function nameOf({ writers, lastTick, crash, variant }: Wanted): string {
-  return [variant ?? 'the protocol', `${writers} writers`, `ticks 0-${lastTick}`, ...(crash ? ['crash'] : [])].join(
-    ', ',
-  )
+function nameOf({ writers, lastTick, crash, wait, noJoin, variant }: Wanted): string {
+  const said = { crash, 'writes that wait': wait, 'no joining': noJoin }
+  const more = Object.entries(said).flatMap(([name, isSet]) => (isSet ? [name] : []))
+  return [variant ?? 'the protocol', `${writers} writers`, `ticks 0-${lastTick}`, ...more].join(', ')
 }

@@ -17,6 +17,16 @@ test.skipIf(!canSearch)(
   TIMEOUT_MS,
 )
 
+test.skipIf(!canSearch)(
+  'no look-up that began after a write was acknowledged that waited is answered with an older version',
+  () => {
+    const result = search({ writers: 2, lastTick: 3, wait: true, noJoin: true, timeoutMs: TIMEOUT_MS })
+    expect(result, result.output).toMatchObject({ errors: 0, isComplete: true })
+    expect(result.states).toBeGreaterThan(3_000_000)
+  },
+  TIMEOUT_MS,
+)
+
 // The others take minutes: npm run model.
 const QUICK = VARIANTS.filter(({ writers }) => writers === 2)
 

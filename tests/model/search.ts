@@ -22,6 +22,10 @@ export interface SearchOptions {
   readonly writers: 2 | 3
   readonly lastTick: number
   readonly crash?: boolean
+  /** Every write waits until it shows everywhere. */
+  readonly wait?: boolean
+  /** Look-ups do not join one another: half as many states. */
+  readonly noJoin?: boolean
   readonly variant?: string
   /** Keeps hashes of states in place of states, as large searches must; two states in 10^19 are then taken for one. */
   readonly isCompact?: boolean
@@ -45,7 +49,7 @@ export function search(options: SearchOptions): Search {
     const kind = options.isCompact ? ['-DHC4'] : []
     run(folder, 'gcc', ['-O2', '-w', '-DSAFETY', '-DNOREDUCE', '-DMEMLIM=12000', ...kind, '-o', 'pan', 'pan.c'])
     const startedAtMs = performance.now()
-    const output = run(folder, './pan', [`-m${MAX_DEPTH}`, '-w25'], options.timeoutMs)
+    const output = run(folder, './pan', [`-m${MAX_DEPTH}`, `-w${options.isCompact ? 27 : 25}`], options.timeoutMs)
     return { ...readSearch(output), seconds: (performance.now() - startedAtMs) / 1000, output }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -65,9 +69,10 @@ export function readSearch(output: string): Pick<Search, 'states' | 'errors' | '
   }
 }
 
-function definesOf({ writers, lastTick, crash, variant }: SearchOptions): string[] {
-  const defines = [`-DW=${writers}`, `-DLAST_TICK=${lastTick}`]
-  return [...defines, ...(crash ? ['-DCRASH'] : []), ...(variant === undefined ? [] : [`-D${variant}`])]
+function definesOf({ writers, lastTick, crash, wait, noJoin, variant }: SearchOptions): string[] {
+  const flags = { CRASH: crash, WAIT: wait, NOJOIN: noJoin }
+  const set = Object.entries(flags).flatMap(([name, isSet]) => (isSet ? [name] : []))
+  return [`W=${writers}`, `LAST_TICK=${lastTick}`, ...set, ...(variant ? [variant] : [])].map((name) => `-D${name}`)
 }
 
 function run(folder: string, program: string, args: readonly string[], timeoutMs = 60_000): string {

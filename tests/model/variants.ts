@@ -25,5 +25,6 @@ export const VARIANTS: readonly Variant[] = [
   { name: 'BLINDL1', wrong: 'what the database gives is kept without being validated', writers: 2 },
   { name: 'ROWBYROW', wrong: 'rows of one poll go into the exact map one by one, in the order of ids', writers: 2 },
   { name: 'JOINOLD', wrong: 'a look-up joins a flight however long ago that began', writers: 2 },
+  { name: 'WAITSHORT', wrong: 'a write that waits is acknowledged T after its commit, not later', writers: 2 },
   { name: 'JOINOVERTAKEN', wrong: 'a look-up joins a flight from before an own write', writers: 2 },
 ]

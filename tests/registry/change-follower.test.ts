@@ -467,10 +467,6 @@ function follow(options: Options = {}) {
   return { knowledge, polls, pollStartsMs, follower, log }
 }
 
-function gapsOf(moments: readonly number[]): number[] {
-  return moments.slice(1).map((moment, at) => moment - moments[at]!)
-}
-
 function appendOwn(key: string) {
   return fixture.db.transaction((tx) => appendChange(tx, [{ key, version: 1 }]))
 }

@@ -3,6 +3,7 @@
  *
  *   bounded      an answer without a mark, to a look-up that began more than T after a write was acknowledged, shows that write
  *                or a later one; it never shows a write that a failover undid more than T before. Absent counts as version 0.
+ *   visible      to a look-up that began after somebody who waited was told that a write shows everywhere, it does
  *   own          a look-up at the replica that wrote, begun after the acknowledgement, shows the write
  *   token        so does one anywhere that carries the write's token; one with a minimum version shows at least that
  *   asked        an authoritative look-up shows all that was committed before it began
@@ -137,6 +138,11 @@ function checkBound(judged: Judged): void {
     'bounded',
     history.findLast((write) => write.acknowledgedAtMs < startedAtMs - BOUND_MS),
   )
+  requireAtLeast(
+    judged,
+    'visible',
+    history.findLast((write) => write.visibleAtMs < startedAtMs),
+  )
   if (query.authoritative !== true) return
   requireAtLeast(
     judged,
@@ -157,13 +163,14 @@ function requireAtLeast({ look, answer }: Judged, property: string, floor: Write
   )
 }
 
-/** The state of the responsible prefix must have been this at some moment from T before the look-up began. */
+/** The state of the responsible prefix must have been this at some moment from T before the look-up began, or since it showed everywhere. */
 function checkRoute(ledger: Ledger, look: Look, state: 'active' | 'suspended'): void {
   const sinceMs = look.startedAtMs - BOUND_MS
   if (ledger.lastLossAtMs() >= sinceMs) return
   const { key, prefix } = look.query.identifier
   const history = ledger.versionsOf(`p:${responsiblePrefix(prefix)}`)
-  const settled = history.findLast((write) => write.acknowledgedAtMs < sinceMs)
+  const isSettled = (write: Write) => write.acknowledgedAtMs < sinceMs || write.visibleAtMs < look.startedAtMs
+  const settled = history.findLast(isSettled)
   if (settled === undefined) return
   const possible = history.filter((write) => write.version >= settled.version && write.committedAtMs <= look.endedAtMs)
   if (possible.some(({ kind }) => kind === state)) return

@@ -3,6 +3,8 @@
  * commits, lost again. The simulated Postgres writes it, the checker judges answers by it; no replica ever sees it.
  */
 
+import type { Random } from './random.js'
+
 export type WriteKind = 'found' | 'withdrawn' | 'active' | 'suspended'
 
 export interface Write {
@@ -17,16 +19,22 @@ export interface Write {
   readonly replica: number
   readonly committedAtMs: number
   acknowledgedAtMs: number
+  /** When somebody who waited for that was told that it shows everywhere. */
+  visibleAtMs: number
   lostAtMs: number
 }
+
+const RECENT_WRITES = 30
 
 export interface Ledger {
   /** Versions of the present history, oldest first; the version is its place, from 1. */
   versionsOf(key: string): readonly Write[]
   newest(key: string): Write | undefined
   find(id: string): Write | undefined
+  /** One of all that were ever made, those that were lost included. */
+  anyWrite(random: Pick<Random, 'pick'>): Write
   keys(space: 'i:' | 'p:'): readonly string[]
-  commit(write: Omit<Write, 'id' | 'version' | 'committedAtMs' | 'acknowledgedAtMs' | 'lostAtMs'>, atMs: number): Write
+  commit(write: Pick<Write, 'key' | 'kind' | 'xid' | 'replica'>, atMs: number): Write
   /** Undoes writes, newest first. */
   lose(writes: readonly Write[], atMs: number): void
   /** When histories last parted; -Infinity when they never did. */
@@ -43,6 +51,7 @@ export function ledger(): Ledger {
     versionsOf,
     newest: (key) => versionsOf(key).at(-1),
     find: (id) => byId.get(id),
+    anyWrite: (random) => random.pick([...byId.values()].slice(-RECENT_WRITES)),
     keys: (space) => [...histories.keys()].filter((key) => key.startsWith(space)),
     commit(change, atMs) {
       const history = histories.get(change.key) ?? []
@@ -53,6 +62,7 @@ export function ledger(): Ledger {
         version: history.length + 1,
         committedAtMs: atMs,
         acknowledgedAtMs: Number.POSITIVE_INFINITY,
+        visibleAtMs: Number.POSITIVE_INFINITY,
         lostAtMs: Number.POSITIVE_INFINITY,
       }
       history.push(write)

@@ -4,6 +4,8 @@ import type { RedisClient } from '../../src/platform/redis.js'
 import { changeFollower } from '../../src/registry/change-follower.js'
 import { registryLookup } from '../../src/registry/records.js'
 import { currentRoutes } from '../../src/registry/routes.js'
+import { findStalenessBounds, noteStalenessBound } from '../../src/registry/staleness-bounds.js'
+import { visibleWaits } from '../../src/registry/visible-waits.js'
 import { authorities, type Route, refuseForeign } from '../../src/resolution/authorities.js'
 import { askedAnew, withToken } from '../../src/resolution/catching-up.js'
 import { type ChangeKnowledge, changeKnowledge } from '../../src/resolution/change-knowledge.js'
@@ -14,7 +16,7 @@ import { compose, type Resolve } from '../../src/resolution/resolve.js'
 import { sharedStore } from '../../src/resolution/shared-cached.js'
 import { singleFlight } from '../../src/resolution/single-flight.js'
 import type { Write } from './ledger.js'
-import { BOUND_MS, type Settings } from './settings.js'
+import type { Settings } from './settings.js'
 import type { Change, SimulatedPostgres } from './simulated-postgres.js'
 import type { Owner, VirtualTime } from './virtual-time.js'
 
@@ -26,8 +28,10 @@ export interface Replica extends Owner {
   instantOf(wallMs: number): number | undefined
   start(): void
   stop(): Promise<void>
-  /** Acknowledged when it resolves with writes; undefined: rolled back. */
-  write(changes: readonly Change[]): Promise<readonly Write[] | undefined>
+  /** Resolves with the writes once they are acknowledged, or show everywhere when it waits; undefined: rolled back. */
+  write(changes: readonly Change[], waits: boolean): Promise<readonly Write[] | undefined>
+  /** The same request again, with the receipt of the first time: resolves once the write shows everywhere. */
+  repeat(write: Write): Promise<void>
   freeze(forMs: number): void
   suspend(forMs: number): void
   stepWallClock(byMs: number): void
@@ -48,9 +52,11 @@ const SILENT = { info: () => undefined, warn: () => undefined }
 
 export function replica(parts: ReplicaParts): Replica {
   const { number, time, postgres, settings } = parts
+  const boundMs = settings.boundsMs[number]!
   const owner: Owner = { frozenUntilMs: 0 }
   const clock = ownClock(time, number)
-  const knowledge = changeKnowledge({ ...settings, clock, boundMs: BOUND_MS })
+  const knowledge = changeKnowledge({ ...settings, clock, boundMs })
+  const waits = visibleWaits({ clock, knowledge, boundMs, findBounds: () => findStalenessBounds(postgres.db) })
   const follower = changeFollower({
     connect: postgres.db.connect,
     knowledge,
@@ -58,7 +64,22 @@ export function replica(parts: ReplicaParts): Replica {
     intervalMs: settings.pollIntervalMs,
     log: SILENT,
   })
-  const { resolve, forget } = chainOf(parts, { clock, knowledge, catchUp: () => follower.catchUp() })
+  const { resolve, forget } = chainOf(parts, { clock, knowledge, boundMs, catchUp: () => follower.catchUp() })
+
+  async function commit(changes: readonly Change[]): Promise<readonly Write[] | undefined> {
+    const writes = await postgres.write(changes, number)
+    if (writes === undefined) return undefined
+    const keys = writes.map(({ key }) => key)
+    knowledge.noteOwnWrite({ keys, versions: writes.map(({ version }) => version), xid: writes[0]!.xid })
+    forget(keys.filter((key) => key.startsWith('i:')).map((key) => key.slice(2)))
+    follower.wake()
+    for (const write of writes) write.acknowledgedAtMs = time.nowMs()
+    return writes
+  }
+
+  async function noteBound(): Promise<void> {
+    await noteStalenessBound(postgres.db, boundMs).catch(noteBound)
+  }
 
   // Owner is looked up by identity: the replica is its own.
   return Object.assign(owner, {
@@ -66,17 +87,29 @@ export function replica(parts: ReplicaParts): Replica {
     knowledge,
     resolve,
     instantOf: clock.instantOf,
-    start: () => void follower.start(),
+    start: () => void noteBound().then(() => follower.start()),
     stop: () => follower.stop(),
-    async write(changes: readonly Change[]) {
-      const writes = await postgres.write(changes, number)
-      if (writes === undefined) return undefined
-      const keys = writes.map(({ key }) => key)
-      knowledge.noteOwnWrite({ keys, versions: writes.map(({ version }) => version), xid: writes[0]!.xid })
-      forget(keys.filter((key) => key.startsWith('i:')).map((key) => key.slice(2)))
-      follower.wake()
-      for (const write of writes) write.acknowledgedAtMs = time.nowMs()
-      return writes
+    async write(changes: readonly Change[], isToWait: boolean) {
+      const place = isToWait ? waits.takePlace() : undefined
+      try {
+        const writes = await commit(changes)
+        if (place === undefined || writes === undefined) return writes
+        await place.untilVisible(writes[0]!.xid)
+        for (const write of writes) write.visibleAtMs = time.nowMs()
+        return writes
+      } finally {
+        place?.leave()
+      }
+    },
+    async repeat(write: Write) {
+      const place = waits.takePlace()
+      try {
+        if ((await postgres.receiptOf(write)) === undefined) return
+        await place.untilVisible(write.xid)
+        write.visibleAtMs = Math.min(write.visibleAtMs, time.nowMs())
+      } finally {
+        place.leave()
+      }
     },
     freeze: (forMs: number) => time.freeze(owner, forMs),
     suspend(forMs: number) {
@@ -91,10 +124,11 @@ interface Own {
   readonly clock: Clock
   readonly knowledge: ChangeKnowledge
   readonly catchUp: () => Promise<void>
+  readonly boundMs: number
 }
 
 function chainOf(parts: ReplicaParts, own: Own) {
-  const { clock, knowledge, catchUp } = own
+  const { clock, knowledge, catchUp, boundMs } = own
   const { postgres, redis, settings } = parts
   const mark = () => knowledge.mark
   const policy = { knowledge, clock, maxStaleSeconds: MAX_STALE_SECONDS }
@@ -104,14 +138,14 @@ function chainOf(parts: ReplicaParts, own: Own) {
     load: async () => routesOf(await postgres.loadPrefixes()),
     knowledge,
     clock,
-    maxAgeMs: BOUND_MS / 2,
+    maxAgeMs: boundMs / 2,
   })
   const layers = [
     withToken({ knowledge, catchUp }),
     memoryCached({ ...policy, store: memoryStore(settings.memoryBytes) }),
     askedAnew({ catchUp }),
     refuseForeign(routes),
-    singleFlight(clock, BOUND_MS / 2, knowledge),
+    singleFlight(clock, boundMs / 2, knowledge),
     ...(shared ? [shared.layer] : []),
     loadShedding(200),
   ]

@@ -29,8 +29,14 @@ export interface Settings {
   readonly hasRedis: boolean
   /** Per second and replica. */
   readonly readsPerSecond: number
+  /** Of each replica, at most the T of the contract. */
+  readonly boundsMs: readonly number[]
   /** Per second, over all replicas. */
   readonly writesPerSecond: number
+  /** Share of the writes that are acknowledged only once they show everywhere. */
+  readonly waitShare: number
+  /** Per second: an earlier write is sent again, to wait until it shows everywhere. */
+  readonly repeatsPerSecond: number
   readonly prefixChangesPerSecond: number
   /** Milliseconds that a transaction holds its locks; sometimes a hundred times that. */
   readonly transactionMs: number
@@ -73,7 +79,10 @@ export function settingsFor(seed: number, random: Random): Settings {
     memoryBytes: random.pick([0, 6_000, 1_000_000, 1_000_000]),
     hasRedis: random.chance(0.85),
     readsPerSecond: random.pick([100, 300, 600]),
+    boundsMs: Array.from({ length: REPLICAS }, () => random.pick([BOUND_MS, BOUND_MS, BOUND_MS, 300])),
     writesPerSecond: random.pick([1, 4, 15, 40]),
+    waitShare: random.pick([0, 0.2, 1]),
+    repeatsPerSecond: sometimes(5),
     prefixChangesPerSecond: sometimes(2),
     transactionMs: random.pick([2, 10, 60]),
     slowShare: sometimes(0.15),
@@ -104,6 +113,7 @@ export function calmed(settings: Settings): Settings {
     overflowShare: 0,
     redisLies: 0,
     prefixChangesPerSecond: 0,
+    repeatsPerSecond: 0,
     writesPerSecond: 1,
     readsPerSecond: 60,
     // Transactions that still queue for locks hold back the mark, and with it what may be kept after a change of a prefix.

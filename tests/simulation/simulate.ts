@@ -107,14 +107,24 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   }
 
   function write(at: Replica, changes: ReturnType<typeof someChanges>): void {
+    const waits = random.chance(settings.waitShare)
     const commit = async () => {
-      const writes = await at.write(changes).catch(() => undefined)
-      note(
-        () =>
-          `replica ${at.number} wrote ${writes?.map((one) => `${one.key} ${one.version} (${one.kind}, xid ${one.xid})`)}`,
-      )
+      const writes = await at.write(changes, waits).catch(() => undefined)
+      const described = writes?.map((one) => `${one.key} ${one.version} (${one.kind}, xid ${one.xid})`)
+      note(() => `replica ${at.number} wrote ${described}${waits ? ', which shows everywhere' : ''}`)
+      if (waits && writes !== undefined) counts.addVisible()
     }
     time.after(0, () => void commit(), at)
+  }
+
+  function repeatWrite(at: Replica): void {
+    const earlier = ledger.anyWrite(random)
+    const ask = async () => {
+      await at.repeat(earlier)
+      note(() => `replica ${at.number} was told that ${earlier.key} ${earlier.version} shows everywhere`)
+      counts.addVisible()
+    }
+    time.after(0, () => void ask().catch(() => undefined), at)
   }
 
   for (const one of replicas) {
@@ -129,6 +139,10 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   repeat(
     () => settings.writesPerSecond,
     () => write(random.pick(replicas), someChanges(random, ledger)),
+  )
+  repeat(
+    () => settings.repeatsPerSecond,
+    () => repeatWrite(random.pick(replicas)),
   )
   repeat(
     () => settings.prefixChangesPerSecond,

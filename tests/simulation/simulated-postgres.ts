@@ -24,6 +24,8 @@ export interface SimulatedPostgres {
   preload(changes: readonly Change[]): void
   /** Runs one transaction and gives its writes; undefined when it was rolled back. Rejects when nobody knows. */
   write(changes: readonly Change[], replica: number): Promise<readonly Write[] | undefined>
+  /** What the receipt of an earlier write names, if that write is in the present history. */
+  receiptOf(write: Write): Promise<Write | undefined>
   /** As loadRoutes does: the newest state of every prefix that has one. */
   loadPrefixes(): Promise<readonly Write[]>
   /** Of the present history. */
@@ -66,6 +68,7 @@ export function simulatedPostgres({ time, random, ledger, settings }: PostgresPa
   /** A failover loses no commit from before the last pruning, which is a commit too. */
   let durableRows = 1
   let timeline = 1
+  const bounds = new Set<number>()
 
   const xmin = () => Math.min(nextXid, ...[...running].map(({ xid }) => xid))
 
@@ -150,11 +153,18 @@ export function simulatedPostgres({ time, random, ledger, settings }: PostgresPa
     return rowsOf({ ...moment(), floor }, feedFrom(floor))
   }
 
+  function noteBound(boundMs: number): object[] {
+    bounds.add(boundMs)
+    return []
+  }
+
   const feedFrom = (from: number) => feed.filter(({ xid }) => xid >= from).sort((one, other) => one.xid - other.xid)
 
   const statements: readonly (readonly [phrase: string, run: (parameters: readonly unknown[]) => object[]])[] = [
     ['as overflow from feed', ([mark]) => follow(mark as number)],
     ['as floor from newest', lookBack],
+    ['insert into staleness_bound', ([boundMs]) => noteBound(boundMs as number)],
+    ['from staleness_bound', () => [{ largestMs: Math.max(0, ...bounds), epoch: epoch() }]],
   ]
 
   function query<Row extends object>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {
@@ -172,6 +182,7 @@ export function simulatedPostgres({ time, random, ledger, settings }: PostgresPa
       end(transaction, [])
     },
     write: (changes, replica) => wire.order((done) => transact(byKey(changes), { replica, done })),
+    receiptOf: (write) => wire.ask(() => (ledger.versionsOf(write.key).includes(write) ? write : undefined)),
     loadPrefixes: () => wire.ask(() => allNewest(ledger)),
     epoch,
     crash: breakDown,

@@ -18,6 +18,7 @@ test(
     process.stderr.write(`[simulation] ${total.text()}\n`)
     expect(total.checked).toBeGreaterThan(200_000)
     expect(total.redisHits).toBeGreaterThan(1_000)
+    expect(total.visible).toBeGreaterThan(1_000)
   },
   TIMEOUT_MS,
 )

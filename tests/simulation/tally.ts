@@ -10,6 +10,8 @@ export interface Tally {
   readonly tiers: Readonly<Record<Tier, number>>
   readonly marked: number
   readonly failed: number
+  /** How often somebody who waited was told that a write shows everywhere. */
+  readonly visible: number
   /** Plain look-ups at one replica that showed an older version than one before: allowed, within T. */
   readonly wentBack: number
   /** Changes whenever anything about the run does. */
@@ -18,6 +20,7 @@ export interface Tally {
 
 export interface Counting extends Tally {
   add(look: Look, result: { readonly answer: Answer } | { readonly error: unknown }): void
+  addVisible(): void
   beginCalm(): void
   /** @throws Violation */
   checkCalm(settings: Settings): void
@@ -32,6 +35,7 @@ export function tally(): Counting {
     tiers: { memory: 0, redis: 0, registry: 0 },
     marked: 0,
     failed: 0,
+    visible: 0,
     wentBack: 0,
     digest: 0,
   }
@@ -64,6 +68,9 @@ export function tally(): Counting {
     get failed() {
       return counts.failed
     },
+    get visible() {
+      return counts.visible
+    },
     get wentBack() {
       return counts.wentBack
     },
@@ -75,6 +82,9 @@ export function tally(): Counting {
       mix(look.endedAtMs)
       if ('answer' in result) addAnswer(look, result.answer)
       else if (!(result.error instanceof NodeError && result.error.code === 'prefix-not-served')) counts.failed += 1
+    },
+    addVisible() {
+      counts.visible += 1
     },
     beginCalm() {
       atCalm = structuredClone(counts)

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy that does to a connection what networks do: late bytes, none at all, none in one direction, flipped bits,
- * a line cut or reset. Held bytes are passed on afterwards, as TCP would send them again. Loopback only.
+ * A TCP proxy that does to a connection what networks do: late bytes, few of them, none at all, none in one direction,
+ * flipped bits, a line cut or reset. Held bytes are passed on afterwards, as TCP would send them again. Loopback only.
  */
 import net from 'node:net'
 
@@ -9,6 +9,8 @@ export type ProxyTarget = { readonly host: string; readonly port: number } | { r
 export type ProxyMode =
   | { readonly kind: 'open' }
   | { readonly kind: 'latency'; readonly delayMs: number }
+  /** Octets a second, for each direction of each connection. */
+  | { readonly kind: 'rate'; readonly perSecond: number }
   /** Connections stay open and pass nothing on. */
   | { readonly kind: 'hang' }
   /** A black hole in one direction. */
@@ -76,6 +78,10 @@ export async function chaosProxy(first: ProxyTarget): Promise<ChaosProxy> {
   }
 }
 
+/** So small that what is slow trickles. */
+const PIECE_MS = 50
+const MAX_UNDER_WAY = 65_536
+
 /** One direction of one connection. */
 class Way {
   readonly from: net.Socket
@@ -84,9 +90,10 @@ class Way {
   #mode: ProxyMode = OPEN
   #isHeld = false
   #isFull = false
-  /** Bytes under way, for as long as there is latency; later ones wait behind them. */
-  #delayed = 0
-  #arrivesAtMs = 0
+  /** Late bytes, each with the moment at which it arrives; later ones wait behind them. */
+  #late: { readonly bytes: Buffer; readonly atMs: number }[] = []
+  #lateOctets = 0
+  #timer: NodeJS.Timeout | undefined
 
   constructor(from: net.Socket, to: net.Socket, carries: 'request' | 'answer') {
     this.from = from
@@ -94,7 +101,10 @@ class Way {
     this.carries = carries
     from.on('data', (bytes: Buffer) => this.#take(bytes))
     from.on('error', () => to.destroy())
-    from.on('close', () => to.destroy())
+    from.on('close', () => {
+      clearTimeout(this.#timer)
+      to.destroy()
+    })
     to.on('drain', () => {
       this.#isFull = false
       this.#flow()
@@ -104,29 +114,56 @@ class Way {
   set(mode: ProxyMode): void {
     this.#mode = mode
     this.#isHeld = mode.kind === 'hang' || mode.kind === `hold-${this.carries}s`
+    // What was late by the former mode need be so no longer.
+    this.#arrive(this.#isHeld ? performance.now() : Number.POSITIVE_INFINITY)
     this.#flow()
   }
 
   #flow(): void {
-    if (this.#isHeld || this.#isFull) this.from.pause()
+    if (this.#isHeld || this.#isFull || this.#lateOctets > MAX_UNDER_WAY) this.from.pause()
     else this.from.resume()
   }
 
   #take(bytes: Buffer): void {
-    const passed = this.#mode.kind === 'corrupt' ? corrupted(bytes, this.#mode) : bytes
-    const delayMs = this.#mode.kind === 'latency' ? this.#mode.delayMs : 0
-    if (delayMs === 0 && this.#delayed === 0) {
-      this.#pass(passed)
-      return
+    const mode = this.#mode
+    if (mode.kind === 'latency') this.#delay(bytes, performance.now() + mode.delayMs)
+    else if (mode.kind === 'rate') this.#trickle(bytes, mode.perSecond)
+    else this.#pass(mode.kind === 'corrupt' ? corrupted(bytes, mode) : bytes)
+  }
+
+  #trickle(bytes: Buffer, perSecond: number): void {
+    const octets = Math.max(1, Math.floor((perSecond * PIECE_MS) / 1000))
+    for (let at = 0; at < bytes.length; at += octets) {
+      const piece = bytes.subarray(at, at + octets)
+      const freeAtMs = this.#late.at(-1)?.atMs ?? performance.now()
+      this.#delay(piece, freeAtMs + (1000 * piece.length) / perSecond)
     }
+  }
+
+  #delay(bytes: Buffer, atMs: number): void {
     // Never ahead of what was sent before.
-    const nowMs = performance.now()
-    this.#arrivesAtMs = Math.max(nowMs + delayMs, this.#arrivesAtMs)
-    this.#delayed += 1
-    setTimeout(() => {
-      this.#delayed -= 1
-      this.#pass(passed)
-    }, this.#arrivesAtMs - nowMs)
+    this.#late.push({ bytes, atMs: Math.max(atMs, this.#late.at(-1)?.atMs ?? 0) })
+    this.#lateOctets += bytes.length
+    this.#timer ??= this.#wake()
+    this.#flow()
+  }
+
+  #wake(): NodeJS.Timeout | undefined {
+    const [next] = this.#late
+    if (next === undefined) return undefined
+    return setTimeout(() => this.#arrive(performance.now()), Math.max(1, next.atMs - performance.now()))
+  }
+
+  /** Passes on what has arrived by then. */
+  #arrive(untilMs: number): void {
+    clearTimeout(this.#timer)
+    while (this.#late.length > 0 && this.#late[0]!.atMs <= untilMs) {
+      const { bytes } = this.#late.shift()!
+      this.#lateOctets -= bytes.length
+      this.#pass(bytes)
+    }
+    this.#timer = this.#isHeld ? undefined : this.#wake()
+    this.#flow()
   }
 
   #pass(bytes: Buffer): void {

@@ -2,12 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import { expectedDigest } from '../catalogue.js'
 import { type Evidence, type Read, ReadLog, type StoredVersion, type Write } from '../record.js'
-import { latenciesByFault, measureAvailability } from './availability.js'
+import { withVersions } from '../withdrawals.js'
+import { checkAnswered, latenciesByFault, measureAvailability } from './availability.js'
 import { checkDurability, checkVersions } from './durability.js'
-import { checkOnce } from './once.js'
+import { checkOnce, checkWhole } from './once.js'
 import { checkPresence } from './presence.js'
-import { checkMonotonic, checkOwnWrites } from './sessions.js'
-import { checkStaleness } from './staleness.js'
+import { checkDemands, checkMonotonic, checkOwnWrites } from './sessions.js'
+import { checkStaleness, checkVisibility } from './staleness.js'
 
 const KEYS = ['88.300.1/old', '88.300.1/new']
 const OLD = 0
@@ -52,6 +53,31 @@ describe('bounded staleness', () => {
   })
 })
 
+describe('visible when acknowledged', () => {
+  const writes = [
+    write(1, { version: 1, atMs: 0 }),
+    { ...write(2, { version: 2, atMs: 1_000 }), waits: true },
+    write(3, { version: 3, atMs: 1_500 }),
+  ]
+  const late = (difference: Partial<Read>) =>
+    checkVisibility(evidence({ writes, reads: [read({ startedAtMs: 1_001, version: 1, ...difference })] }))
+
+  test('a write that waited shows to every look-up after its acknowledgement', () => {
+    expect(late({})).toMatchObject({ checked: 1, violations: 1, worstUnmarkedAgeMs: 1 })
+    expect(late({ outcome: 'absent', version: 0 }).violations).toBe(1)
+    expect(late({ version: 2 }).violations).toBe(0)
+  })
+
+  test('before it, and marked, the older version is allowed', () => {
+    expect(late({ startedAtMs: 999 }).violations).toBe(0)
+    expect(late({ isStale: true }).violations).toBe(0)
+  })
+
+  test('a write that did not wait promises no such thing', () => {
+    expect(late({ startedAtMs: 1_600, version: 2 }).violations).toBe(0)
+  })
+})
+
 describe('own writes', () => {
   const writes = [write(1, { version: 5, atMs: 100, node: 1 })]
 
@@ -70,11 +96,15 @@ describe('own writes', () => {
     ]
     expect(checkOwnWrites(evidence({ writes, reads })).checked).toBe(0)
   })
+})
 
-  test('with the token it shows anywhere, marked or not', () => {
-    const reads = [read({ startedAtMs: 101, version: 4, node: 2, minVersion: 5, isStale: true })]
-    expect(checkOwnWrites(evidence({ writes, reads })).violations).toBe(1)
-  })
+test('what a token or minVersion demands shows anywhere, marked or not', () => {
+  const demand = (difference: Partial<Read>) =>
+    checkDemands(evidence({ reads: [read({ startedAtMs: 101, version: 4, minVersion: 5, ...difference })] }))
+  expect(demand({}).violations).toBe(1)
+  expect(demand({ isStale: true }).violations).toBe(1)
+  expect(demand({ version: 5 })).toMatchObject({ checked: 1, violations: 0 })
+  expect(demand({ minVersion: 0 }).checked).toBe(0)
 })
 
 test('a step back within one session and process is counted, one on another process is not', () => {
@@ -138,6 +168,15 @@ describe('each write once', () => {
   })
 })
 
+test('a batch of which a part was carried out is a violation', () => {
+  const two = [1, 2].map((number) => ({ ...write(number, { version: number, atMs: 0 }), batch: 1 }))
+  const of = (stored: StoredVersion[]) => checkWhole(evidence({ writes: two, stored }))
+  expect(of([version(1, 1), version(2, 2)])).toMatchObject({ checked: 1, violations: 0 })
+  expect(of([])).toMatchObject({ checked: 1, violations: 0 })
+  expect(of([version(1, 1), version(2, 9)]).examples).toEqual(['batch 1 made 1 versions, and none of 88.300.1/old'])
+  expect(checkWhole(evidence({ writes: [write(1, { version: 1, atMs: 0 })] })).checked).toBe(0)
+})
+
 describe('presence', () => {
   const stored = [version(1, 1), { ...version(2, 2), state: 'withdrawn' as const }, version(3, 3)]
   const writes = [
@@ -182,10 +221,18 @@ test('a look-up counts as answered when its retry was', () => {
   expect(measureAvailability(evidence({ reads }))).toEqual({
     lookups: 2,
     answered: 1,
+    inBatches: 0,
     known: { lookups: 1, answered: 1 },
     markedStale: 1,
     failures: new Map([['status 503', 3]]),
   })
+})
+
+test('too many known identifiers without an answer are violations', () => {
+  const known = { lookups: 10_000, answered: 9_998 }
+  const availability = { ...measureAvailability(evidence({})), known }
+  expect(checkAnswered(availability, 0.9998).violations).toBe(0)
+  expect(checkAnswered(availability, 0.9999)).toMatchObject({ checked: 10_000, violations: 2 })
 })
 
 test('latencies are told by kind of fault, with the retry in them', () => {
@@ -194,9 +241,10 @@ test('latencies are told by kind of fault, with the retry in them', () => {
     read({ startedAtMs: 2_000, endedAtMs: 2_040, askedAtMs: 2_000, outcome: 'unanswered', version: 0 }),
     read({ startedAtMs: 2_040, endedAtMs: 2_050, askedAtMs: 2_000, version: 1, isRetry: true }),
   ]
+  const batch = read({ startedAtMs: 2_000, endedAtMs: 2_900, version: 1, isOfBatch: true })
   const faults = [{ text: 'node2.pause for 900ms', startedAtMs: 1_900, endedAtMs: 2_800 }]
-  expect(latenciesByFault(evidence({ reads, faults }))).toMatchObject([
-    { text: 'node.pause', lookups: 1, answered: 1, p50Ms: 50 },
+  expect(latenciesByFault(evidence({ reads: [...reads, batch], faults }))).toMatchObject([
+    { text: 'node.pause', times: 1, lookups: 2, answered: 2, p50Ms: 50 },
     { text: '(calm)', lookups: 1, answered: 1, p50Ms: 1 },
   ])
 })
@@ -211,6 +259,7 @@ test('the log of reads gives back what was put in, also when it has grown', () =
     content: 900_000,
     isStale: true,
     isRetry: true,
+    isOfBatch: true,
   })
   for (let at = 0; at < 70_000; at += 1) log.add({ ...one, key: at })
   const back = [...log]
@@ -218,6 +267,16 @@ test('the log of reads gives back what was put in, also when it has grown', () =
   expect([back[0], back[69_999]]).toEqual([
     { ...one, key: 0 },
     { ...one, key: 69_999 },
+  ])
+})
+
+test('a withdrawal that a batch tells of by its reason has the version which that write made', () => {
+  const told = read({ startedAtMs: 1, outcome: 'withdrawn', version: 0, content: 2, isOfBatch: true })
+  const stored = new Map([[OLD, [version(1, 1), { ...version(2, 2), state: 'withdrawn' as const }]]])
+  expect([...withVersions([told, { ...told, content: 9 }, { ...told, outcome: 'absent' }], stored)]).toEqual([
+    { ...told, version: 2 },
+    { ...told, content: 9 },
+    { ...told, outcome: 'absent' },
   ])
 })
 
@@ -234,7 +293,16 @@ function evidence(parts: {
 function read(difference: Partial<Read> & Pick<Read, 'startedAtMs' | 'version'>): Read {
   return {
     ...{ endedAtMs: difference.startedAtMs + 1, askedAtMs: difference.startedAtMs, key: OLD, session: 0, node: 0 },
-    ...{ incarnation: 1, outcome: 'found', failure: '', content: 0, isStale: false, isRetry: false, minVersion: 0 },
+    ...{
+      incarnation: 1,
+      outcome: 'found',
+      failure: '',
+      content: 0,
+      isStale: false,
+      isRetry: false,
+      isOfBatch: false,
+      minVersion: 0,
+    },
     ...difference,
   }
 }
@@ -250,7 +318,8 @@ function write(
 ): Write {
   const receipt = { outcome: 'replaced', version, digest, token: '1', node, incarnation: 1 } as const
   const result = { kind: 'acknowledged', atMs, receipt } as const
-  return { number, key: OLD, intent: 'register', idempotencyKey: undefined, startedAtMs: atMs, tries: 1, result }
+  const what = { number, key: OLD, intent: 'register', waits: false, idempotencyKey: undefined } as const
+  return { ...what, startedAtMs: atMs, tries: 1, result }
 }
 
 function version(number: number, content: number): StoredVersion {

@@ -1,9 +1,11 @@
 /**
  * What one reader sees of one identifier.
  *
- *   own writes   at the node that acknowledged a write, and anywhere with the token of its receipt, it shows at once
- *   monotonic    from one process of a node, versions do not go back. Not promised: the contract is the bound. Counted, because
- *                steps back that come in numbers are a sign that something is wrong.
+ *   own writes   at the node that acknowledged a write it shows at once
+ *   demands      with the token of a receipt, or with minVersion, it shows at least that, anywhere, marked or not: so versions
+ *                are monotonic in a session that says what it has seen
+ *   monotonic    from one process of a node, versions do not go back unasked. Not promised: the contract is the bound. Counted,
+ *                because steps back that come in numbers are a sign that something is wrong.
  */
 import type { Evidence, Read } from '../record.js'
 import { type CheckResult, Tally, where } from './check.js'
@@ -12,16 +14,31 @@ export function checkOwnWrites({ reads, writes, keys }: Evidence): CheckResult {
   const tally = new Tally('own writes at once')
   const latest = ownWrites(writes)
   for (const read of reads) {
-    if (read.outcome === 'unanswered') continue
-    const shown = () => `${keys[read.key]} ${read.outcome} as version ${read.version}, ${where(read)}`
-    if (read.minVersion > 0) {
-      tally.check(read.version >= read.minVersion, () => `with a token of version ${read.minVersion}: ${shown()}`)
-    }
-    if (read.isStale) continue
+    if (read.outcome === 'unanswered' || read.isStale) continue
     const own = latest.get(placeOf(read))?.findLast(({ atMs }) => atMs < read.startedAtMs)
-    if (own) tally.check(read.version >= own.version, () => `version ${own.version} was acknowledged here: ${shown()}`)
+    if (own === undefined) continue
+    tally.check(
+      read.version >= own.version,
+      () => `version ${own.version} was acknowledged here: ${keys[read.key]} ${shown(read)}`,
+    )
   }
   return tally.result()
+}
+
+export function checkDemands({ reads, keys }: Evidence): CheckResult {
+  const tally = new Tally('demanded versions at least')
+  for (const read of reads) {
+    if (read.outcome === 'unanswered' || read.minVersion === 0) continue
+    tally.check(
+      read.version >= read.minVersion,
+      () => `version ${read.minVersion} was demanded: ${keys[read.key]} ${shown(read)}`,
+    )
+  }
+  return tally.result()
+}
+
+function shown(read: Read): string {
+  return `${read.outcome} as version ${read.version}, ${where(read)}`
 }
 
 export function checkMonotonic({ reads, keys }: Evidence): CheckResult {

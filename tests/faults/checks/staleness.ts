@@ -10,13 +10,31 @@ export interface StalenessResult extends CheckResult {
   readonly worstUnmarkedAgeMs: number
 }
 
-export function checkStaleness({ reads, writes, boundMs, keys }: Evidence): StalenessResult {
+export function checkStaleness(evidence: Evidence): StalenessResult {
+  return check(evidence, { name: 'bounded staleness', boundMs: evidence.boundMs, writes: evidence.writes })
+}
+
+/** The same with a bound of nothing, for writes that were acknowledged only once they showed everywhere. */
+export function checkVisibility(evidence: Evidence): StalenessResult {
+  const writes = evidence.writes.filter(({ waits }) => waits)
+  return check(evidence, { name: 'visible when acknowledged', boundMs: 0, writes })
+}
+
+interface Promised {
+  readonly name: string
+  readonly boundMs: number
+  readonly writes: readonly Write[]
+}
+
+function check({ reads, keys }: Evidence, { name, boundMs, writes }: Promised): StalenessResult {
   const newer = acknowledgements(writes)
-  const tally = new Tally('bounded staleness')
+  const tally = new Tally(name)
   let worstUnmarkedAgeMs = 0
   for (const read of reads) {
     if (read.outcome === 'unanswered' || read.isStale) continue
-    const ageMs = read.startedAtMs - (newer.get(read.key)?.firstAfter(read.version) ?? Number.POSITIVE_INFINITY)
+    const known = newer.get(read.key)
+    if (known === undefined) continue
+    const ageMs = read.startedAtMs - (known.firstAfter(read.version) ?? Number.POSITIVE_INFINITY)
     if (ageMs > worstUnmarkedAgeMs) worstUnmarkedAgeMs = ageMs
     tally.check(
       ageMs <= boundMs,
