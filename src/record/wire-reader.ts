@@ -1,9 +1,6 @@
 /** Reads messages in the protobuf wire format (wire.ts), strictly: the bytes may come from anywhere. */
-import { isUtf8 } from 'node:buffer'
+import { readUtf8 } from '../platform/utf8.js'
 import { RecordCodecError } from './wire.js'
-
-/** Below 13 characters V8 builds no rope, and a loop beats the call into native code. */
-const SHORT_READ = 12
 
 /** Reads one message; every step is checked against its end. Throws `RecordCodecError`, nothing else. */
 export class WireReader {
@@ -50,13 +47,8 @@ export class WireReader {
 
   text(): string {
     const start = this.take(this.number())
-    const short = this.at - start <= SHORT_READ ? this.shortAscii(start) : undefined
-    if (short !== undefined) return short
-    const text = this.bytes.toString('utf8', start, this.at)
-    // The decoder puts U+FFFD for what is no UTF-8; only then is a closer look due.
-    if (text.includes('\uFFFD') && !isUtf8(this.bytes.subarray(start, this.at))) {
-      throw this.malformed('text is not UTF-8')
-    }
+    const text = readUtf8(this.bytes, start, this.at)
+    if (text === undefined) throw this.malformed('text is not UTF-8')
     return text
   }
 
@@ -103,17 +95,6 @@ export class WireReader {
 
   malformed(what: string): RecordCodecError {
     return new RecordCodecError(`${what} (octet ${this.at} of ${this.bytes.length})`)
-  }
-
-  private shortAscii(start: number): string | undefined {
-    const { bytes, at } = this
-    let text = ''
-    for (let position = start; position < at; position++) {
-      const octet = bytes[position]!
-      if (octet > 0x7f) return undefined
-      text += String.fromCharCode(octet)
-    }
-    return text
   }
 
   private skipVarint(): void {

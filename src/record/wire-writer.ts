@@ -1,4 +1,5 @@
 /** Writes messages in the protobuf wire format (wire.ts), fields in the order they are given. */
+import { hasUtf8 } from '../platform/utf8.js'
 import { RecordCodecError } from './wire.js'
 
 const INITIAL_OCTETS = 64 * 1024
@@ -6,7 +7,6 @@ const INITIAL_OCTETS = 64 * 1024
 const MAX_KEPT_OCTETS = 1024 * 1024
 /** Up to here a loop in JavaScript beats the call into native code. */
 const SHORT_TEXT = 40
-const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** Writes one message at a time into a buffer of its own. */
 export class WireWriter {
@@ -115,7 +115,7 @@ export class WireWriter {
   private anyText(text: string): void {
     const octets = Buffer.byteLength(text)
     const ascii = octets === text.length
-    if (!ascii && LONE_SURROGATE.test(text)) {
+    if (!ascii && !hasUtf8(text)) {
       throw new RecordCodecError('text with a lone surrogate has no UTF-8 form')
     }
     this.varint(octets)
