@@ -114,6 +114,7 @@ describe('a fault says where and what', () => {
     const reader = new ByteReader(Buffer.alloc(1))
     reader.int4('first')
     reader.int4('second')
+    reader.fail('bad-value', { offset: 0, field: 'third', message: 'wrong' })
     expect(reader.fault()!.field).toBe('first')
   })
 })

@@ -7,27 +7,44 @@
 import { EncodingError } from '../../platform/byte-writer.js'
 
 export const ADDRESS_OCTETS = 16
+const GROUPS = 8
 const IPV4_AT = 12
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 
 /** @param octets sixteen */
 export function addressText(octets: Uint8Array): string {
-  if (isIpv4(octets)) return octets.subarray(IPV4_AT).join('.')
-  const groups: number[] = []
-  for (let at = 0; at < ADDRESS_OCTETS; at += 2) groups.push((octets[at]! << 8) | octets[at + 1]!)
-  return ipv6Text(groups)
+  return isIpv4(octets) ? octets.subarray(IPV4_AT).join('.') : ipv6Text(octets)
 }
 
-/** RFC 5952: the longest run of two zeros or more is `::`, the first of several. */
-function ipv6Text(groups: readonly number[]): string {
-  let [start, length] = [0, 1]
-  for (let from = 0; from < groups.length; from++) {
-    let end = from
-    while (groups[end] === 0) end++
-    if (end - from > length) [start, length] = [from, end - from]
+/** RFC 5952: the longest run of two groups 0 or more is `::`, the first of several. */
+function ipv6Text(octets: Uint8Array): string {
+  const [start, length] = longestZeros(octets)
+  let text = ''
+  for (let place = 0; place < GROUPS; place++) {
+    if (length > 1 && place === start) {
+      text += '::'
+      place += length - 1
+      continue
+    }
+    if (place > 0 && !text.endsWith(':')) text += ':'
+    text += groupAt(octets, place).toString(16)
   }
-  const text = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':')
-  return length === 1 ? text(groups) : `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`
+  return text
+}
+
+function longestZeros(octets: Uint8Array): [start: number, length: number] {
+  let [start, length] = [0, 0]
+  for (let from = 0; from < GROUPS; from++) {
+    let end = from
+    while (end < GROUPS && groupAt(octets, end) === 0) end++
+    if (end - from > length) [start, length] = [from, end - from]
+    from = Math.max(from, end)
+  }
+  return [start, length]
+}
+
+function groupAt(octets: Uint8Array, place: number): number {
+  return (octets[place * 2]! << 8) | octets[place * 2 + 1]!
 }
 
 /** @throws EncodingError when `text` is no address, or none that can be told apart */
@@ -45,7 +62,8 @@ export function addressOctets(text: string): Uint8Array {
 }
 
 function isIpv4(octets: Uint8Array): boolean {
-  return octets.subarray(0, IPV4_AT).every((octet) => octet === 0)
+  for (let at = 0; at < IPV4_AT; at++) if (octets[at] !== 0) return false
+  return true
 }
 
 /** Any spelling as the URL standard writes it: groups of hexadecimal digits only, and `::`. */
