@@ -151,7 +151,13 @@ class Lane {
     // Node's own field: what it says in the field Keep-Alive.
     Object.assign(response, { _keepAliveTimeout: this.#server.keepAliveTimeout })
     response.assignSocket(socket)
-    response.once('finish', () => this.#answered(request, response))
+    // As node:http does: a response of many pieces waits for its turn to go on.
+    const goOn = () => response.emit('drain')
+    socket.on('drain', goOn)
+    response.once('finish', () => {
+      socket.off('drain', goOn)
+      this.#answered(request, response)
+    })
     this.#server.emit('request', request, response)
   }
 

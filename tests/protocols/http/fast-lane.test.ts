@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import net from 'node:net'
+import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { accessLog } from '../../../src/protocols/http/access-log.js'
@@ -10,6 +11,7 @@ import { readyOctets, readyStart } from '../../../src/protocols/http/ready-respo
 import { httpServer, KEEP_ALIVE_SECONDS } from '../../../src/protocols/http/server.js'
 
 const KNOWN = '/known'
+const LARGE_OCTETS = 8_000_000
 const BODY = 'known at once'
 const HEAD = ['Content-Type', 'text/plain', 'Content-Length', String(BODY.length)]
 const FIELDS = 'Host: x\r\nUser-Agent: test\r\nAccept: */*\r\nConnection: keep-alive'
@@ -31,6 +33,10 @@ function serving() {
   app.get('/slow', async (_request, reply) => {
     await delay(20)
     return reply.type('text/plain').send(Buffer.from('slow'))
+  })
+  app.get('/large', (_request, reply) => {
+    const pieces = Readable.from(Array.from({ length: 80 }, () => Buffer.alloc(LARGE_OCTETS / 80, 'x')))
+    reply.header('content-length', LARGE_OCTETS).send(pieces)
   })
   app.post('/echo', async (request) => ({ body: request.body ?? null }))
   return app
@@ -89,6 +95,11 @@ test('a body may follow look-ups on the same connection, in the same packet', as
   const post = `POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}`
   const answers = await exchange(withLane, [get(KNOWN) + post + get(KNOWN) + last(KNOWN)])
   expect(bodiesOf(answers)).toEqual([BODY, '{"body":{"a":1}}', BODY, BODY])
+})
+
+test('an answer larger than any buffer comes whole, and the lane goes on after it', async () => {
+  const answers = await exchange(withLane, [get('/large') + get(KNOWN) + last(KNOWN)])
+  expect(bodiesOf(answers).map(({ length }) => length)).toEqual([LARGE_OCTETS, BODY.length, BODY.length])
 })
 
 test('a request that is to be seen whole is an ordinary one', async () => {
