@@ -1,8 +1,8 @@
 /**
  * Whole messages: envelope, header, body, credential.
  *
- *   message = envelope header body [ credentialLength credential ]    ; in a response that returns the request's
- *   body    = [ digest ] fields                                       ; digest, and in a challenge, it comes first
+ *   message = envelope header body [ credentialLength [ credential ] ]
+ *   body    = [ digest ] fields     ; of the request, in every challenge and in any other response whose flag says so
  *
  * A message that came in several packets is put together first (codec-reassembly.ts), an encrypted one is opened first
  * (session-cipher.ts) and read with `decodeOpened`.
