@@ -6,7 +6,7 @@ import { mutated } from './mutate.js'
 import { reportText } from './report.js'
 import { BLOCK, fuzz } from './run.js'
 
-const MESSAGES = 60_000
+const MESSAGES = 30_000
 
 test('whatever reaches the codec of the native Handle protocol gives a message or a fault, at once, and nothing else', () => {
   const report = fuzz({ seed: 7, from: 0, messages: MESSAGES }, () => undefined)
