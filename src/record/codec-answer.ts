@@ -5,6 +5,7 @@
 import type { Absent, Answer, Found, Referral, Withdrawn } from './answer.js'
 import { readValue, writeValue } from './codec-value.js'
 import { EncodedRecord } from './encoded-values.js'
+import { OneFace } from './face.js'
 import type { IdentifierRecord, Value } from './record.js'
 import { lengthTag, RecordCodecError, varintTag } from './wire.js'
 import { WireReader } from './wire-reader.js'
@@ -126,7 +127,7 @@ interface ValuesRead {
   begin(): void
   /** The tag of a value has just been read. */
   take(reader: WireReader): void
-  recordWith(about: Omit<IdentifierRecord, 'values'>): IdentifierRecord
+  found(common: Common, about: Omit<IdentifierRecord, 'values'>): Found
 }
 
 class DecodedValues implements ValuesRead {
@@ -140,8 +141,8 @@ class DecodedValues implements ValuesRead {
     this.#values.push(readValue(reader))
   }
 
-  recordWith(about: Omit<IdentifierRecord, 'values'>): IdentifierRecord {
-    return { ...about, values: this.#values }
+  found(common: Common, about: Omit<IdentifierRecord, 'values'>): Found {
+    return { kind: 'found', ...common, record: { ...about, values: this.#values } }
   }
 }
 
@@ -171,8 +172,9 @@ class PassedValues implements ValuesRead {
     this.#end = reader.position
   }
 
-  recordWith(about: Omit<IdentifierRecord, 'values'>): IdentifierRecord {
-    return new EncodedRecord(about, { bytes: this.#bytes, start: this.#start, end: this.#end, tag: RECORD_VALUES })
+  found(common: Common, about: Omit<IdentifierRecord, 'values'>): Found {
+    const encoded = { bytes: this.#bytes, start: this.#start, end: this.#end, tag: RECORD_VALUES }
+    return { kind: 'found', ...common, record: new EncodedRecord(about, encoded), faces: new OneFace() }
   }
 }
 
@@ -220,10 +222,8 @@ function readFound(reader: WireReader, values: ValuesRead): Outcome {
     else reader.skip(tag)
   }
   reader.leave(outerEnd)
-  return (common): Found => ({
-    kind: 'found',
-    ...common,
-    record: values.recordWith({
+  return (common) =>
+    values.found(common, {
       key: key ?? common.key,
       spelling: spelling ?? common.key,
       prefix: prefix ?? common.prefix,
@@ -231,8 +231,7 @@ function readFound(reader: WireReader, values: ValuesRead): Outcome {
       template,
       registeredAtMs,
       recordedAtMs,
-    }),
-  })
+    })
 }
 
 function readWithdrawn(reader: WireReader): Outcome {

@@ -1,8 +1,9 @@
 /**
- * A lane in front of node:http for requests that are answered from memory at once: they need no message objects, no
- * streams and no routing, which together cost more than the answer. It reads what comes on a connection itself, and
+ * A lane in front of node:http for plain look-ups: they need no message objects, no streams and no routing, which together
+ * cost more than the answer. It reads what comes on a connection itself, and
  *
  *   plain GET that the door knows    one string, written in one piece with those of the same packet
+ *   one that it will know            the same when it does; what comes after it on the connection waits
  *   any other GET or HEAD            given to the server as an ordinary request; the lane goes on after its answer
  *   anything else                    the connection is node:http's from here on, with all that was not answered yet
  *
@@ -13,8 +14,14 @@ import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type FieldBlock, type RequestLine, readFieldBlock, readRequestLine } from './request-head.js'
 
-/** The whole response to a plain GET of this path, octets as latin1 characters; undefined when it is not known at once. */
-export type LaneDoor = (path: string) => string | undefined
+/**
+ * Octets of a whole response, as latin1 characters; or what has been found out about a request that must be an ordinary
+ * one, for whoever answers that (`knownOf`).
+ */
+export type LaneAnswer = string | { readonly known: unknown }
+
+/** What a plain GET of this path is answered, now or later; undefined: it is an ordinary request. What it promises is kept. */
+export type LaneDoor = (path: string) => LaneAnswer | Promise<LaneAnswer> | undefined
 
 export interface LaneOptions {
   readonly door: LaneDoor
@@ -25,6 +32,23 @@ export interface LaneOptions {
   readonly headTimeoutMs: number
   readonly keepAliveMs: number
   readonly maxHeadOctets: number
+}
+
+const KNOWN = Symbol('known of the request')
+
+interface WithKnown {
+  [KNOWN]?: unknown
+}
+
+/** What the lane's door has found out about this request already. */
+export function knownOf(request: IncomingMessage): unknown {
+  return (request as WithKnown)[KNOWN]
+}
+
+/** In the place of a response: who drains the server sees that the connection is occupied, and says how it is to end. */
+interface Occupied {
+  shouldKeepAlive: boolean
+  readonly headersSent: false
 }
 
 interface WithFields {
@@ -43,6 +67,11 @@ export function fastLane(server: Server, options: LaneOptions): void {
   })
 }
 
+interface Head {
+  readonly line: RequestLine
+  readonly fields: FieldBlock
+}
+
 class Lane {
   readonly #server: Server
   readonly #socket: Socket
@@ -52,6 +81,8 @@ class Lane {
   #isWaiting = false
   /** The request that has no answer yet. */
   #asked: IncomingMessage | undefined
+  /** The door has promised its answer. */
+  #promised: Occupied | undefined
   #blockText: string | undefined
   #block: FieldBlock | undefined
 
@@ -69,7 +100,13 @@ class Lane {
 
   readonly #onData = (octets: Buffer): void => {
     this.#unread = this.#unread === '' ? octets.toString('latin1') : this.#unread + octets.toString('latin1')
-    if (this.#asked === undefined) this.#read()
+    if (!this.#isOccupied()) this.#read()
+    // Whoever does not wait for answers is not listened to without end.
+    else if (this.#unread.length > this.#options.maxHeadOctets) this.#socket.pause()
+  }
+
+  #isOccupied(): boolean {
+    return this.#asked !== undefined || this.#promised !== undefined
   }
 
   /** Answers what it can of what has come. */
@@ -89,10 +126,11 @@ class Lane {
       }
       const answer = this.#answerTo(line, fields)
       at = end + HEAD_END.length
-      if (answer === undefined) {
+      if (typeof answer !== 'string') {
         this.#send(answers)
         this.#unread = text.slice(at)
-        this.#ask(line, fields)
+        if (answer instanceof Promise) this.#await(answer, { line, fields })
+        else this.#ask({ line, fields }, answer)
         return
       }
       answers += answer
@@ -115,7 +153,7 @@ class Lane {
     this.#send(answers)
   }
 
-  #answerTo({ method, path }: RequestLine, { isPlain }: FieldBlock): string | undefined {
+  #answerTo({ method, path }: RequestLine, { isPlain }: FieldBlock): ReturnType<LaneDoor> {
     if (!isPlain || method !== 'GET' || this.#options.isDiverted(this.#socket)) return undefined
     return this.#options.door(path)
   }
@@ -135,12 +173,48 @@ class Lane {
     this.#socket.once('drain', () => this.#socket.resume())
   }
 
+  #await(answer: Promise<LaneAnswer>, head: Head): void {
+    const occupied = { shouldKeepAlive: true, headersSent: false } as const
+    this.#promised = occupied
+    occupy(this.#socket, occupied)
+    answer.then((come) => this.#arrived(come, head))
+  }
+
+  #arrived(answer: LaneAnswer, head: Head): void {
+    const socket = this.#socket
+    const { shouldKeepAlive } = this.#promised!
+    this.#promised = undefined
+    occupy(socket, null)
+    if (socket.destroyed) return
+    // Only an ordinary response says that it is the last.
+    if (typeof answer !== 'string' || !shouldKeepAlive) {
+      this.#ask(head, typeof answer === 'string' ? undefined : answer)
+      return
+    }
+    socket.setTimeout(this.#options.keepAliveMs)
+    this.#send(answer)
+    this.#goOn()
+  }
+
+  /** After an answer that came later. */
+  #goOn(): void {
+    const socket = this.#socket
+    if (socket.readableEnded) {
+      // Whoever has said all it had to say gets its answer, and the end.
+      socket.destroySoon()
+      return
+    }
+    if (socket.isPaused() && !socket.writableNeedDrain) socket.resume()
+    if (this.#unread !== '') this.#read()
+  }
+
   /** As node:http would: a message and its response, one at a time. */
-  #ask({ method, path }: RequestLine, { rawHeaders }: FieldBlock): void {
+  #ask({ line: { method, path }, fields: { rawHeaders } }: Head, answer?: { readonly known: unknown }): void {
     const socket = this.#socket
     socket.pause()
-    const request = new IncomingMessage(socket)
+    const request: IncomingMessage & WithKnown = new IncomingMessage(socket)
     this.#asked = request
+    if (answer !== undefined) request[KNOWN] = answer.known
     Object.assign(request, { method, url: path, httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1 })
     // Node's own method: it knows which fields may stand twice.
     const { _addHeaderLines: addFields } = request as unknown as WithFields
@@ -167,14 +241,12 @@ class Lane {
     request.resume()
     process.nextTick(() => response.emit('close'))
     this.#asked = undefined
-    // Whoever has said all it had to say gets its answer, and the end.
-    if (!response.shouldKeepAlive || socket.readableEnded) {
+    if (!response.shouldKeepAlive) {
       socket.destroySoon()
       return
     }
     socket.setTimeout(this.#options.keepAliveMs)
-    socket.resume()
-    if (this.#unread !== '') this.#read()
+    this.#goOn()
   }
 
   #leave(answers: string, at: number): void {
@@ -198,7 +270,7 @@ class Lane {
   }
 
   readonly #onEnd = (): void => {
-    if (this.#asked === undefined) this.#socket.end()
+    if (!this.#isOccupied()) this.#socket.end()
   }
 
   readonly #onError = (): void => {
@@ -206,10 +278,15 @@ class Lane {
   }
 
   readonly #onTimeout = (): void => {
-    if (this.#asked === undefined) this.#socket.destroy()
+    if (!this.#isOccupied()) this.#socket.destroy()
   }
 
   readonly #onClose = (): void => {
     this.#asked?.destroy()
   }
+}
+
+/** Node's own field for the response that a connection is occupied with. */
+function occupy(socket: Socket, occupied: Occupied | null): void {
+  Object.assign(socket, { _httpMessage: occupied })
 }

@@ -46,9 +46,9 @@ export type RestScope = FastifyInstance<
 const MAX_SCHEMA_ERRORS = 100
 
 export function restDoor(server: FastifyInstance, door: RestOptions): void {
-  const { remembered, clock } = door
-  if (remembered !== undefined) server.openLane((observe) => plainLane(remembered, clock, observe))
-  server.answerEarly(plainLookup(door.resolve, clock))
+  const { remembered, resolve, clock } = door
+  if (remembered !== undefined) server.openLane((observe) => plainLane({ remembered, resolve, clock, observe }))
+  server.answerEarly(plainLookup(resolve, clock))
   server.answerEarly(refuseBadEscapes)
   server.register(async (plain) => {
     plain.addHook('onRoute', sayWhatIsTaken)

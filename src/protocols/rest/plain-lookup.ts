@@ -7,22 +7,31 @@ import type { Clock } from '../../platform/clock.js'
 import type { Answer } from '../../record/answer.js'
 import type { Resolve } from '../../resolution/resolve.js'
 import { isNotModified } from '../http/conditional.js'
+import { knownOf } from '../http/fast-lane.js'
 import { sendReady } from '../http/ready-response.js'
 import { requestIdOf } from '../http/request-id.js'
 import { type EarlyAnswer, type EarlyReport, type Exchange, KEEP_ALIVE_SECONDS } from '../http/server.js'
 import { headersOfAnswer } from './answer-headers.js'
 import { identifierInPath } from './identifier-path.js'
 import { PLAIN_JSON, plainBody, plainHead } from './plain-json.js'
+import type { LookedUp } from './plain-lane.js'
 import { refusalOf } from './refusals.js'
 
 const ROUTE = '/v1/identifiers/'
 const ROUTES = [ROUTE, '/v1/history/'] as const
 
+/** What plain-lane.ts has found out already is not looked up again. */
 export function plainLookup(resolve: Resolve, clock: Clock): EarlyAnswer {
   return (request, response, report) => {
     if (!isPlain(request)) return false
     const exchange = { request, response }
+    const known = knownOf(request) as LookedUp | undefined
     try {
+      if (known !== undefined) {
+        if ('error' in known) throw known.error
+        send(exchange, known.answer, { report, clock })
+        return true
+      }
       const answer = resolve({ identifier: identifierInPath(request.url!, ROUTE), face: PLAIN_JSON })
       if (answer instanceof Promise) {
         answer

@@ -6,11 +6,12 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { accessLog } from '../../../src/protocols/http/access-log.js'
-import { fastLane } from '../../../src/protocols/http/fast-lane.js'
+import { fastLane, knownOf } from '../../../src/protocols/http/fast-lane.js'
 import { readyOctets, readyStart } from '../../../src/protocols/http/ready-response.js'
 import { httpServer, KEEP_ALIVE_SECONDS } from '../../../src/protocols/http/server.js'
 
 const KNOWN = '/known'
+const LATER = '/later'
 const LARGE_OCTETS = 8_000_000
 const BODY = 'known at once'
 const HEAD = ['Content-Type', 'text/plain', 'Content-Length', String(BODY.length)]
@@ -38,6 +39,13 @@ function serving() {
     const pieces = Readable.from(Array.from({ length: 80 }, () => Buffer.alloc(LARGE_OCTETS / 80, 'x')))
     reply.header('content-length', LARGE_OCTETS).send(pieces)
   })
+  app.get(LATER, async (_request, reply) => {
+    await delay(20)
+    reply.raw.writeHead(200, HEAD).end(BODY)
+  })
+  app.get('/half-known', async ({ raw }, reply) => {
+    return reply.type('text/plain').send(Buffer.from(String(knownOf(raw))))
+  })
   app.post('/echo', async (request) => ({ body: request.body ?? null }))
   return app
 }
@@ -45,9 +53,11 @@ function serving() {
 beforeAll(async () => {
   process.on('warning', (warning) => warnings.push(warning))
   withLane.openLane(() => (path) => {
-    if (path !== KNOWN) return undefined
+    if (path === '/half-known') return delay(5, { known: 'half' })
+    if (path !== KNOWN && path !== LATER) return undefined
     asked += 1
-    return readyOctets({ start: readyStart(HEAD), body: BODY }, KEEP_ALIVE_SECONDS)
+    const octets = readyOctets({ start: readyStart(HEAD), body: BODY }, KEEP_ALIVE_SECONDS)
+    return path === KNOWN ? octets : delay(20, octets)
   })
   for (const app of [withLane, without]) await app.listen({ port: 0, host: '127.0.0.1' })
 })
@@ -74,6 +84,27 @@ test('the lane goes on after an ordinary request, however many there were', asyn
   expect(bodiesOf(await exchange(withLane, [requests + last(KNOWN)])).length).toBe(41)
   expect(asked).toBe(20)
   expect(warnings).toEqual([])
+})
+
+test('an answer that comes later keeps its place, and what is found out meanwhile is told to the ordinary request', async () => {
+  asked = 0
+  const requests = [LATER, KNOWN, '/half-known', LATER, LATER, '/slow', '/half-known'].map((path) => get(path)).join('')
+  const answers = bodiesOf(await exchange(withLane, [requests + last('/slow')]))
+  expect(answers).toEqual([BODY, BODY, 'half', BODY, BODY, 'slow', 'half', 'slow'])
+  expect(asked).toBe(4)
+  const apart = [LATER, '/half-known', LATER].map((path) => get(path))
+  expect(bodiesOf(await exchange(withLane, [...apart, last(LATER)]))).toEqual([BODY, 'half', BODY, BODY])
+  expect(warnings).toEqual([])
+})
+
+test('whoever has said all it had to say gets the answer that comes later, and the end', async () => {
+  const socket = net.connect({ port: portOf(withLane), host: '127.0.0.1', allowHalfOpen: true })
+  socket.setEncoding('latin1')
+  let received = ''
+  socket.on('data', (piece) => (received += piece))
+  socket.end(get(LATER))
+  await once(socket, 'end')
+  expect(bodiesOf(received)).toEqual([BODY])
 })
 
 test('a request is the same wherever its packets part', async () => {
@@ -172,13 +203,16 @@ test('a client that reads nothing is not answered without end', async () => {
   socket.destroy()
 })
 
-test('a client that goes while its request is under way harms nobody', async () => {
-  const socket = net.connect(portOf(withLane), '127.0.0.1', () => socket.write(get('/slow')))
-  await delay(5)
-  socket.destroy()
-  await vi.waitUntil(async () => (await connectionsOf(withLane.server)) === 0)
-  expect(bodiesOf(await exchange(withLane, [last(KNOWN)]))).toEqual([BODY])
-})
+test.each(['/slow', LATER, '/half-known'])(
+  'a client that goes while its request is under way harms nobody (%s)',
+  async (path) => {
+    const socket = net.connect(portOf(withLane), '127.0.0.1', () => socket.write(get(path)))
+    await delay(4)
+    socket.destroy()
+    await vi.waitUntil(async () => (await connectionsOf(withLane.server)) === 0)
+    expect(bodiesOf(await exchange(withLane, [last(KNOWN)]))).toEqual([BODY])
+  },
+)
 
 test('silence ends a connection: before a head, in the middle of one, and between requests', async () => {
   const server = createServer((_request, response) => response.end('ordinary'))
@@ -198,6 +232,52 @@ test('silence ends a connection: before a head, in the middle of one, and betwee
   const received = await Promise.all(silent.map((text) => exchange({ server }, [text])))
   expect(received.map((octets) => (octets === '' ? 0 : bodiesOf(octets).length))).toEqual([0, 0, 1, 1])
   server.close()
+})
+
+test('a client that goes on sending while its answer is awaited is not listened to without end', async () => {
+  const server = createServer((_request, response) => response.end('ordinary'))
+  let answer: (octets: string) => void = () => undefined
+  const awaited = new Promise<string>((resolve) => {
+    answer = resolve
+  })
+  const options = { isOpen: () => true, isDiverted: () => false, headTimeoutMs: 60_000, keepAliveMs: 50 }
+  fastLane(server, { ...options, door: () => awaited, maxHeadOctets: 1_000 })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const socket = net.connect(portOf({ server }), '127.0.0.1')
+  const many = get('/x').repeat(1_000)
+  let sent = 0
+  // The kernel's buffers take some megabytes; the rest stays with the client, however long the answer takes.
+  for (let stuck = 0; stuck < 3; ) {
+    if (!socket.write(many)) await Promise.race([once(socket, 'drain'), delay(100)])
+    sent += many.length
+    stuck = socket.writableLength > many.length ? stuck + 1 : 0
+    expect(sent).toBeLessThan(200_000_000)
+  }
+  socket.resume()
+  answer(readyOctets({ start: readyStart(HEAD), body: BODY }, 1))
+  await once(socket, 'data')
+  socket.destroy()
+  server.close()
+})
+
+test('a drain lets an answer that is awaited be the last of its connection, and says so', async () => {
+  const app = httpServer({ drainMs: 5_000 })
+  let answer: (octets: string) => void = () => undefined
+  const awaited = new Promise<string>((resolve) => {
+    answer = resolve
+  })
+  app.openLane(() => () => awaited)
+  app.get(KNOWN, async () => 'routed')
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const received = exchange(app, [get(KNOWN)])
+  await vi.waitUntil(async () => (await connectionsOf(app.server)) === 1)
+  await delay(20)
+  const closed = app.close()
+  await vi.waitUntil(() => !app.server.listening)
+  answer(readyOctets({ start: readyStart(HEAD), body: BODY }, KEEP_ALIVE_SECONDS))
+  expect(await received).toMatch(/connection: close/i)
+  expect(bodiesOf(await received)).toEqual(['routed'])
+  await closed
 })
 
 test('look-ups are logged by share, whichever way they took', async () => {
