@@ -89,7 +89,8 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_DATABASE_CONNECTIONS',
     default: '10',
     unit: 'connections',
-    meaning: 'Most connections of each worker to PostgreSQL, besides one that follows changes',
+    meaning:
+      'Most connections of each worker to PostgreSQL, besides one that follows changes and up to four for look-ups',
     read: wholeNumber(2, 1_000),
   },
   preparedStatements: {
