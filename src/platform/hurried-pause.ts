@@ -31,16 +31,20 @@ export function hurriedPause(clock: Clock): HurriedPause {
       new Promise((resolve) => {
         const startedAtMs = clock.monotonicMs()
         let timer: NodeJS.Timeout | undefined
-        const end = () => {
+        // A timer may fire early: only the clock counts.
+        const endOrGoOn = () => {
+          clearTimeout(timer)
+          const leftMs = startedAtMs + lengths[urgency] - clock.monotonicMs()
+          if (leftMs > 0) {
+            timer = setTimeout(endOrGoOn, Math.ceil(leftMs))
+            return
+          }
           urgency = 'usual'
           reschedule = undefined
           resolve()
         }
-        reschedule = () => {
-          clearTimeout(timer)
-          timer = setTimeout(end, Math.max(0, lengths[urgency] - (clock.monotonicMs() - startedAtMs)))
-        }
-        reschedule()
+        reschedule = endOrGoOn
+        endOrGoOn()
       }),
   }
 }

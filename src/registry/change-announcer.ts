@@ -30,10 +30,16 @@ export function changeAnnouncer({ db, clock, self }: ChangeAnnouncerOptions): Ch
   async function send(): Promise<void> {
     const startedAtMs = clock.monotonicMs()
     await db.query(NOTIFY, [self]).catch(ignore)
-    setTimeout(next, Math.max(0, MIN_GAP_MS - (clock.monotonicMs() - startedAtMs)))
+    nextAfter(startedAtMs + MIN_GAP_MS)
   }
 
-  function next(): void {
+  /** A timer may fire early: only the clock counts. */
+  function nextAfter(dueMs: number): void {
+    const leftMs = dueMs - clock.monotonicMs()
+    if (leftMs > 0) {
+      setTimeout(() => nextAfter(dueMs), Math.ceil(leftMs))
+      return
+    }
     isBusy = isWanted
     isWanted = false
     if (isBusy) void send()
