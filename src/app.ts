@@ -46,6 +46,7 @@ import { type VisibleWaits, visibleWaits } from './registry/visible-waits.js'
 import { authorities, refuseForeign } from './resolution/authorities.js'
 import { askedAnew, withToken } from './resolution/catching-up.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
+import { nameIn } from './resolution/feed-spaces.js'
 import { loadShedding } from './resolution/load-shedding.js'
 import { measured, measuredHits } from './resolution/measured.js'
 import { memoryCached, remembered } from './resolution/memory-cached.js'
@@ -142,7 +143,7 @@ async function start(
     clock,
     committed: (change) => {
       knowledge.noteOwnWrite(change)
-      shared?.forget(change.keys.filter((key) => key.startsWith('i:')).map((key) => key.slice(2)))
+      shared?.forget(change.keys.flatMap((key) => nameIn('identifier', key) ?? []))
       follower.wake()
       announcer.announce()
     },

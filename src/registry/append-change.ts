@@ -1,12 +1,12 @@
 /**
  * The change row of a transaction: one per transaction, written in it, or the feed's readers would miss part of it.
- *
- * Keys carry their space: `i:` an identifier's canonical key, `p:` a prefix, `k:` an API key's id.
+ * Its keys carry their space (resolution/feed-spaces.ts).
  */
 
 import type { Transaction } from '../platform/postgres.js'
 import { bigintArray, textArray } from '../platform/sql-arrays.js'
 import type { CommittedChange } from '../resolution/change-knowledge.js'
+import { apiKeyFeedKey, identifierFeedKey, prefixFeedKey } from '../resolution/feed-spaces.js'
 import type { Registry } from './registry.js'
 
 export interface ChangedKey {
@@ -20,9 +20,12 @@ export interface Changed<Result> {
   readonly changes: readonly ChangedKey[]
 }
 
-export const identifierChange = (key: string, version: number): ChangedKey => ({ key: `i:${key}`, version })
-export const prefixChange = (prefix: string, version: number): ChangedKey => ({ key: `p:${prefix}`, version })
-export const apiKeyChange = (apiKeyId: string, version: number): ChangedKey => ({ key: `k:${apiKeyId}`, version })
+export const identifierChange = (key: string, version: number): ChangedKey => ({ key: identifierFeedKey(key), version })
+export const prefixChange = (prefix: string, version: number): ChangedKey => ({ key: prefixFeedKey(prefix), version })
+export const apiKeyChange = (apiKeyId: string, version: number): ChangedKey => ({
+  key: apiKeyFeedKey(apiKeyId),
+  version,
+})
 
 /** A command as one transaction with its one change row, made known to this process once it is committed. */
 export async function commitChange<Result>(

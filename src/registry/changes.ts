@@ -10,6 +10,7 @@
 import type { Result } from '../identifier/result.js'
 import { NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
+import { FEED_SPACES } from '../resolution/feed-spaces.js'
 import { msOf } from './version-rows.js'
 import { REGISTERED } from './write-upsert.js'
 
@@ -69,6 +70,9 @@ export interface Changes {
   readonly more: boolean
 }
 
+const { identifier, prefix, apiKey } = FEED_SPACES
+const KNOWN_SPACES: readonly string[] = Object.values(FEED_SPACES)
+
 /** Changes looked at for a page of those that concern some prefixes only. */
 const MIN_SCANNED = 1_000
 const CURSOR = /^(\d{1,15})\.(\d{1,9})$/
@@ -90,7 +94,8 @@ interface Entry {
   readonly xid: number | null
   /** 0 for a transaction that changed nothing. */
   readonly ordinal: number
-  readonly space: 'i' | 'p' | 'k' | null
+  /** null for a transaction that changed nothing. */
+  readonly space: string | null
   readonly name: string
   readonly version: number
   readonly atMs: number
@@ -107,7 +112,7 @@ const LIST = `
     select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin, (select xid from change_horizon) as horizon
   ),
   entry as materialized (
-    select c.xid, coalesce(e.ordinal, 0)::int as ordinal, left(e.key, 1) as space, substr(e.key, 3) as name, e.version, c.at
+    select c.xid, coalesce(e.ordinal, 0)::int as ordinal, split_part(e.key, ':', 1) as space, substr(e.key, 3) as name, e.version, c.at
     from (
       select xid, keys, versions, at from change
       where xid >= $1 and xid < (select xmin from bounds) order by xid limit $3 + 1
@@ -124,19 +129,19 @@ const LIST = `
   left join entry on true
   left join lateral (
     select i.state, i.spelling, i.prefix, i.template, i.digest from identifier i
-    where entry.space = 'i' and i.key = entry.name and i.version = entry.version
+    where entry.space = '${identifier}' and i.key = entry.name and i.version = entry.version
     union all
     select v.state, v.spelling, v.prefix, v.template, v.digest from identifier_version v
-    where entry.space = 'i' and v.key = entry.name and v.version = entry.version
+    where entry.space = '${identifier}' and v.key = entry.name and v.version = entry.version
     limit 1
   ) version_made on true
   left join lateral (
     select name, case when state = 'active' and holder_state = 'active' then 'active' else 'suspended' end as state
-    from prefix where entry.space = 'p' and name = entry.name limit 1
+    from prefix where entry.space = '${prefix}' and name = entry.name limit 1
   ) p on true
   left join lateral (
     select case when revoked_at is null then 'active' else 'revoked' end as state
-    from api_key where entry.space = 'k' and id = entry.name limit 1
+    from api_key where entry.space = '${apiKey}' and id = entry.name limit 1
   ) k on true
   order by entry.xid, entry.ordinal`
 
@@ -159,9 +164,10 @@ export async function listChanges(db: Queryable, page: ChangePage): Promise<Chan
 }
 
 function concerns(entry: Entry, prefixes: readonly string[] | undefined): boolean {
-  if (entry.space === null) return false
+  // A space that a newer process writes to is passed over: what it means is not known here.
+  if (entry.space === null || !KNOWN_SPACES.includes(entry.space)) return false
   if (prefixes === undefined) return true
-  return entry.space !== 'k' && entry.prefix !== null && prefixes.includes(entry.prefix)
+  return entry.space !== apiKey && entry.prefix !== null && prefixes.includes(entry.prefix)
 }
 
 function changeOf(entry: Entry & { readonly xid: number }): Change {
@@ -171,9 +177,9 @@ function changeOf(entry: Entry & { readonly xid: number }): Change {
     at: new Date(entry.atMs).toISOString(),
   }
   switch (entry.space) {
-    case 'p':
+    case prefix:
       return { kind: 'prefix', ...common, prefix: entry.name, state: entry.state as PrefixChange['state'] }
-    case 'k':
+    case apiKey:
       return { kind: 'api-key', ...common, apiKeyId: entry.name, state: entry.state as ApiKeyChange['state'] }
     default:
       return {

@@ -3,6 +3,7 @@
  * second ones, and so on. First versions go in by COPY, whatever else by the statement that writes all identifiers.
  */
 import type { Transaction } from '../platform/postgres.js'
+import { identifierFeedKey } from '../resolution/feed-spaces.js'
 import type { Principal } from '../security/principal.js'
 import type { ChangedKey } from './append-change.js'
 import { COPY_IDENTIFIERS, copyPieces } from './import-copy.js'
@@ -146,7 +147,7 @@ async function copyFresh({ tx, principal, task, outcomes, changes }: Writing, ro
   const fresh = keys.map((key) => rows.get(key)!)
   const { apiKeyId } = requireKnown(principal)
   await tx.copyIn(COPY_IDENTIFIERS, copyPieces(fresh, { recordedAt: task.at, apiKeyId }))
-  for (const key of keys) changes.set(`i:${key}`, 1)
+  for (const key of keys) changes.set(identifierFeedKey(key), 1)
   for (const { place } of fresh) outcomes[place] = CREATED
 }
 

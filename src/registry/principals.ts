@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ChangeKnowledge } from '../resolution/change-knowledge.js'
+import { apiKeyFeedKey } from '../resolution/feed-spaces.js'
 import type { Principal } from '../security/principal.js'
 import { parseApiKey } from '../security/tokens.js'
 
@@ -38,7 +39,7 @@ export function rememberedPrincipals(
     if (principal !== undefined && id !== undefined && epoch === knowledge.epoch) {
       remembered.set(digest, {
         principal,
-        feedKey: `k:${id}`,
+        feedKey: apiKeyFeedKey(id),
         stamp,
         untilMs: performance.now() + RECHECK_MS,
       })

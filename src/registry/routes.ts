@@ -8,6 +8,7 @@ import type { Clock } from '../platform/clock.js'
 import { isUnavailable } from '../platform/errors.js'
 import type { RouteTable } from '../resolution/authorities.js'
 import type { ChangeKnowledge } from '../resolution/change-knowledge.js'
+import { nameIn } from '../resolution/feed-spaces.js'
 import { elapsedMs, type Moment, momentOf } from '../resolution/moment.js'
 
 export interface RoutesOptions {
@@ -40,7 +41,7 @@ export function currentRoutes({ load, knowledge, clock, maxAgeMs }: RoutesOption
   }
   knowledge.onReset(outdate)
   knowledge.onChange((key) => {
-    if (key.startsWith('p:')) outdate()
+    if (nameIn('prefix', key) !== undefined) outdate()
   })
 
   function begin(): Loading {

@@ -4,6 +4,7 @@
  * row, nothing was written, and the general statement finds out why, or writes after all.
  */
 import type { Queryable } from '../platform/postgres.js'
+import { FEED_SPACES } from '../resolution/feed-spaces.js'
 import { type Author, type StatementItem, stateNumber, type WrittenRow } from './write-statement.js'
 import { INSERT_IDENTIFIER, msOf, ON_CONFLICT, REGISTERED } from './write-upsert.js'
 
@@ -31,7 +32,7 @@ from written`
 
 const FEED = `,
 feed as (
-  insert into change (keys, versions) select array['i:' || key], array[version] from written returning xid
+  insert into change (keys, versions) select array['${FEED_SPACES.identifier}:' || key], array[version] from written returning xid
 )`
 
 const WITH_FEED = statement(true)

@@ -14,6 +14,7 @@
  * An item that was to be written and was not is for the caller to explain (write-outcomes.ts).
  */
 import type { Queryable } from '../platform/postgres.js'
+import { FEED_SPACES } from '../resolution/feed-spaces.js'
 import { STANDING, type Standing } from './standing.js'
 import { INSERT_IDENTIFIER, msOf, ON_CONFLICT, REGISTERED, WITHDRAWN } from './write-upsert.js'
 
@@ -135,7 +136,7 @@ from written`
 const FEED = `,
 feed as (
   insert into change (keys, versions)
-  select array_agg('i:' || key), array_agg(version) from written having count(*) > 0
+  select array_agg('${FEED_SPACES.identifier}:' || key), array_agg(version) from written having count(*) > 0
   returning xid
 )`
 

@@ -10,9 +10,10 @@
 import { randomInt } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform/clock.js'
+import { nameIn } from './feed-spaces.js'
 import { MarkHistory } from './mark-history.js'
 
-/** One transaction of the feed. Keys carry their space: `i:` identifier, `p:` prefix, `k:` API key. */
+/** One transaction of the feed. Keys carry their space (feed-spaces.ts). */
 export interface FeedRow {
   readonly xid: number
   readonly keys: readonly string[]
@@ -141,7 +142,8 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
 
   function noteChange(key: string, xid: number): void {
     sketch.note(key, xid)
-    if (key.startsWith('p:')) notePrefixChange(key.slice(2), xid)
+    const prefix = nameIn('prefix', key)
+    if (prefix !== undefined) notePrefixChange(prefix, xid)
   }
 
   function notePrefixChange(prefix: string, xid: number): void {
@@ -151,8 +153,9 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
 
   /** A change of a prefix is a change of every identifier below it. */
   function outlivesPrefixChanges(key: string, stamp: number): boolean {
-    if (prefixChanges.size === 0 || !key.startsWith('i:')) return true
-    for (let prefix = prefixOf(key); prefix !== ''; prefix = parentOf(prefix)) {
+    const identifier = prefixChanges.size === 0 ? undefined : nameIn('identifier', key)
+    if (identifier === undefined) return true
+    for (let prefix = prefixOf(identifier); prefix !== ''; prefix = parentOf(prefix)) {
       const changedAt = prefixChanges.get(prefix)
       if (changedAt !== undefined && stamp <= changedAt) return false
     }
@@ -265,10 +268,10 @@ class ChangeSketch {
   }
 }
 
-/** `i:88.118.8/x` → `88.118.8`; an OID may itself be a prefix: `i:urn:oid:1.2` → `urn:oid:1.2`. */
+/** `88.118.8/x` → `88.118.8`; an OID may itself be a prefix: `urn:oid:1.2`. */
 function prefixOf(key: string): string {
   const slash = key.indexOf('/')
-  return slash < 0 ? key.slice(2) : key.slice(2, slash)
+  return slash < 0 ? key : key.slice(0, slash)
 }
 
 function parentOf(prefix: string): string {

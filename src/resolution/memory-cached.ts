@@ -6,6 +6,7 @@
 import { isUnavailable } from '../platform/errors.js'
 import type { Answer } from '../record/answer.js'
 import type { Face } from '../record/face.js'
+import { identifierFeedKey, nameIn } from './feed-spaces.js'
 import type { MemoryStore } from './memory-store.js'
 import { prefetching } from './prefetch.js'
 import type { Layer, Query, Resolve } from './resolve.js'
@@ -26,8 +27,8 @@ export function memoryCached(options: MemoryCachedOptions): Layer {
   return (next) => {
     const prefetch = prefetching(knowledge, (query) => ask(options, next, query))
     knowledge.onChange((feedKey, version) => {
-      if (!feedKey.startsWith('i:')) return
-      const key = feedKey.slice(2)
+      const key = nameIn('identifier', feedKey)
+      if (key === undefined) return
       const kept = store.standing(key)
       if (kept === undefined || kept.version >= version) return
       store.remove(key)
@@ -64,7 +65,7 @@ function current({ store, knowledge }: MemoryCachedOptions, key: string): Answer
   if (kept === undefined) return undefined
   const { answer } = kept
   if (kept.generation === knowledge.generation) return answer
-  if (!knowledge.isValid(`i:${key}`, answer.version, answer.stamp)) {
+  if (!knowledge.isValid(identifierFeedKey(key), answer.version, answer.stamp)) {
     store.remove(key)
     return undefined
   }
@@ -90,7 +91,7 @@ async function ask(options: MemoryCachedOptions, next: Resolve, query: Query): P
 function keep({ store, knowledge }: MemoryCachedOptions, answer: Answer, face: Face | undefined): void {
   const held = store.standing(answer.key)
   if (held !== undefined && held.version > answer.version) return
-  if (!knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)) return
+  if (!knowledge.isValid(identifierFeedKey(answer.key), answer.version, answer.stamp)) return
   // The same version again: what was made of it stays.
   if (held !== undefined && held.version === answer.version && held.stamp >= answer.stamp) return
   store.put(answer, knowledge.generation, face)

@@ -5,6 +5,7 @@
  */
 import { parseIdentifier } from '../identifier/parse.js'
 import type { ChangeKnowledge } from './change-knowledge.js'
+import { identifierFeedKey } from './feed-spaces.js'
 import type { Resolve } from './resolve.js'
 
 const MAX_WANTED = 1_000
@@ -33,7 +34,7 @@ export function prefetching(knowledge: ChangeKnowledge, resolve: Resolve): (key:
   knowledge.onPolled(() => {
     for (const [key, version] of wanted) {
       if (inFlight >= MAX_IN_FLIGHT) return
-      if (!knowledge.isValid(`i:${key}`, version, knowledge.mark)) continue
+      if (!knowledge.isValid(identifierFeedKey(key), version, knowledge.mark)) continue
       wanted.delete(key)
       void fetch(key)
     }

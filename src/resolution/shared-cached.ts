@@ -8,6 +8,7 @@ import { isUnavailable, messageOf } from '../platform/errors.js'
 import type { RedisClient } from '../platform/redis.js'
 import type { Answer } from '../record/answer.js'
 import { EntryMac } from './entry-mac.js'
+import { identifierFeedKey } from './feed-spaces.js'
 import type { Layer, Query, Resolve } from './resolve.js'
 import { satisfies } from './satisfies.js'
 import { decodeEntry, encodeEntry, sharedKey } from './shared-entry.js'
@@ -121,7 +122,7 @@ function rejectionOf(
   answer: Answer | undefined,
 ): Rejection | undefined {
   if (answer === undefined || answer.key !== query.identifier.key) return 'mac'
-  if (!knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)) return 'outdated'
+  if (!knowledge.isValid(identifierFeedKey(answer.key), answer.version, answer.stamp)) return 'outdated'
   if (!satisfies(answer, query, knowledge)) return 'outdated'
   return knowledge.isFresh() ? undefined : 'not-fresh'
 }
@@ -145,7 +146,7 @@ function lastGood(options: Store, query: Query, { looked, epoch, error }: Failed
 
 /** More may be known by now than when Redis gave the answer: the mark tells what is known now. */
 function isStillValid({ knowledge }: SharedStoreOptions, answer: Answer, epoch: string): boolean {
-  return epoch === knowledge.epoch && knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)
+  return epoch === knowledge.epoch && knowledge.isValid(identifierFeedKey(answer.key), answer.version, answer.stamp)
 }
 
 /** A codec newer or older than ours wrote it: as good as nothing. */
@@ -162,7 +163,7 @@ function leave(
   answer: Answer,
   { redisKey, replace }: { readonly redisKey: string; readonly replace: boolean },
 ): void {
-  if (!knowledge.isValid(`i:${answer.key}`, answer.version, answer.stamp)) return
+  if (!knowledge.isValid(identifierFeedKey(answer.key), answer.version, answer.stamp)) return
   put({ redisKey, entry: encodeEntry(mac, redisKey, answer), replace })
 }
 

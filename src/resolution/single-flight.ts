@@ -6,6 +6,7 @@
 import type { Clock } from '../platform/clock.js'
 import type { Answer } from '../record/answer.js'
 import type { ChangeKnowledge } from './change-knowledge.js'
+import { nameIn } from './feed-spaces.js'
 import { elapsedMs, type Moment, momentOf } from './moment.js'
 import type { Layer, Query } from './resolve.js'
 
@@ -23,8 +24,9 @@ export function singleFlight(
     const flights = new Map<string, Flight>()
     knowledge?.onReset(() => flights.clear())
     knowledge?.onChange((key) => {
-      if (key.startsWith('i:')) flights.delete(key.slice(2))
-      else if (key.startsWith('p:')) flights.clear()
+      const identifier = nameIn('identifier', key)
+      if (identifier !== undefined) flights.delete(identifier)
+      else if (nameIn('prefix', key) !== undefined) flights.clear()
     })
 
     return (query) => {

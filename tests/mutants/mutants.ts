@@ -117,7 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'changes of prefixes are ignored',
     file: KNOWLEDGE,
-    text: "if (prefixChanges.size === 0 || !key.startsWith('i:')) return true",
+    text: 'if (identifier === undefined) return true',
     replacement: 'if (key) return true',
     tests: [KNOWLEDGE_TEST, MEMORY_TEST],
     seeds: 300,
@@ -236,8 +236,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a flight from before an own write is joined',
     file: FLIGHT,
-    text: "if (key.startsWith('i:')) flights.delete(key.slice(2))",
-    replacement: "if (key.startsWith('i:')) return",
+    text: 'if (identifier !== undefined) flights.delete(identifier)',
+    replacement: 'if (identifier !== undefined) return',
     tests: [FOUND_TEST],
     seeds: 300,
   },

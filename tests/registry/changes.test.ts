@@ -51,6 +51,24 @@ test('changes come in order, each once, with what they made, whatever the size o
   expect(await list({ after: all.next, limit: 10 })).toEqual({ changes: [], next: all.next, more: false })
 })
 
+test('a space that a newer process writes to is passed over, and moves the cursor on', async () => {
+  const { db, registry, acme } = fixture
+  const strange = ['x:88.118.8/a', 'grant:acme', '']
+  await db.transaction((tx) =>
+    appendChange(
+      tx,
+      strange.map((key) => ({ key, version: 1 })),
+    ),
+  )
+  const known = await writeIdentifier(registry, acme, registration('88.118.8/known', 'a'))
+  await feedSettled(db)
+  for (const limit of [1, 2, 100]) {
+    expect((await pageThrough({ after: start, limit })).map(told)).toEqual(['88.118.8/known v1 registered'])
+  }
+  expect(await list({ after: start, limit: 2 })).toMatchObject({ changes: [], more: true, next: { ordinal: 2 } })
+  expect((await list({ after: start, limit: 100 })).next.xid).toBe(Number(known.token))
+})
+
 test('what commits late is not lost: nothing above a transaction under way is shown', async () => {
   const { db, registry, acme } = fixture
   const slow = transactionOpen()
