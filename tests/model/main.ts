@@ -1,4 +1,4 @@
-/** `npm run model [-- --only text]`: the searches that take too long for `npm test`. Half an hour, and 8 GB of memory. */
+/** `npm run model [-- --only text]`: the searches that take too long for `npm test`. An hour, and 8 GB of memory. */
 import { parseArgs } from 'node:util'
 import { ensurePrograms } from '../support/system-packages.js'
 import { GCC, type SearchOptions, SPIN, search } from './search.js'

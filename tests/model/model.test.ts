@@ -5,24 +5,37 @@ import { VARIANTS } from './variants.js'
 
 const [spin, gcc] = ensurePrograms([SPIN, GCC])
 const canSearch = spin !== undefined && gcc !== undefined
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 300_000
 
-test.skipIf(!canSearch)(
-  'with two writers no sequence of events breaks the bound or hides an own write',
-  () => {
-    const result = search({ writers: 2, lastTick: 3, timeoutMs: TIMEOUT_MS })
+// The whole of it, three writers and crashes: npm run model.
+const SOUND = [
+  { name: 'with two writers no sequence of events breaks the bound or hides an own write', lastTick: 3, noJoin: true },
+  { name: 'nor does it for look-ups that join others', lastTick: 2 },
+  {
+    name: 'after a write that waited was acknowledged nobody is given an older one',
+    lastTick: 3,
+    wait: true,
+    noJoin: true,
+  },
+]
+
+test.skipIf(!canSearch).each(SOUND)(
+  '$name',
+  (wanted) => {
+    const result = search({ ...wanted, writers: 2, timeoutMs: TIMEOUT_MS })
     expect(result, result.output).toMatchObject({ errors: 0, isComplete: true })
-    expect(result.states).toBeGreaterThan(5_000_000)
+    expect(result.states).toBeGreaterThan(3_000_000)
   },
   TIMEOUT_MS,
 )
 
 test.skipIf(!canSearch)(
-  'no look-up that began after a write was acknowledged that waited is answered with an older version',
+  'a search that keeps hashes of states sees as many as one that keeps the states',
   () => {
-    const result = search({ writers: 2, lastTick: 3, wait: true, noJoin: true, timeoutMs: TIMEOUT_MS })
-    expect(result, result.output).toMatchObject({ errors: 0, isComplete: true })
-    expect(result.states).toBeGreaterThan(3_000_000)
+    const small = { writers: 2, lastTick: 1, timeoutMs: TIMEOUT_MS } as const
+    const [exact, compact] = [search(small), search({ ...small, isCompact: true })]
+    expect(exact.states).toBeGreaterThan(500_000)
+    expect(compact).toMatchObject({ states: exact.states, errors: 0, isComplete: true })
   },
   TIMEOUT_MS,
 )

@@ -3,7 +3,7 @@
  * also says "errors: 0".
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { SystemProgram } from '../support/system-packages.js'
@@ -27,7 +27,7 @@ export interface SearchOptions {
   /** Look-ups do not join one another: half as many states. */
   readonly noJoin?: boolean
   readonly variant?: string
-  /** Keeps hashes of states in place of states, as large searches must; two states in 10^19 are then taken for one. */
+  /** Keeps hashes of states (96 bits) in place of states, as large searches must. */
   readonly isCompact?: boolean
   readonly timeoutMs: number
 }
@@ -46,6 +46,7 @@ export function search(options: SearchOptions): Search {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'jiexi-model-'))
   try {
     run(folder, 'spin', [...definesOf(options), '-a', MODEL])
+    if (options.isCompact) useLongHashes(path.join(folder, 'pan.c'))
     const kind = options.isCompact ? ['-DHC4'] : []
     run(folder, 'gcc', ['-O2', '-w', '-DSAFETY', '-DNOREDUCE', '-DMEMLIM=12000', ...kind, '-o', 'pan', 'pan.c'])
     const startedAtMs = performance.now()
@@ -54,6 +55,20 @@ export function search(options: SearchOptions): Search {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * With tables of up to 2^32 places Spin 6.5 takes a hash of 32 bits for everything, for what -DHC4 keeps in place of the
+ * state too: one state in twenty was taken for another. The one of 128 bits is there as well.
+ */
+function useLongHashes(program: string): void {
+  const source = readFileSync(program, 'utf8')
+  const choice = /if \(ssize <= 32\)([^{]*\{\s*hasher = d_sfh;)/
+  if (!choice.test(source)) throw new Error('this version of Spin chooses its hash function in a way that is not known')
+  writeFileSync(
+    program,
+    source.replace(choice, (_, rest) => `if (0)${rest}`),
+  )
 }
 
 export function readSearch(output: string): Pick<Search, 'states' | 'errors' | 'isComplete'> {
