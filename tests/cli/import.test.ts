@@ -142,6 +142,17 @@ describe('a file', () => {
 })
 
 describe('a break', () => {
+  // Each chunk takes a moment, so that an import is under way when it is broken off, however fast the machine.
+  beforeAll(async () => {
+    await db.query(
+      `create function take_a_moment() returns trigger language plpgsql as $$ begin perform pg_sleep(0.15); return new; end $$`,
+    )
+    await db.query(
+      'create trigger slow_import before update of rows_done on import for each row execute function take_a_moment()',
+    )
+  })
+  afterAll(() => db.query('drop function take_a_moment cascade'))
+
   test('of the client, by kill -9: the same command goes on where it was', async () => {
     const file = write('many.csv', HEADER + rows(MANY))
     const run = startJiexi(['import', file, '--template', 'product'], asMaker())
@@ -176,10 +187,13 @@ describe('a break', () => {
     await someRows()
     run.kill('SIGKILL')
     await run.ended
-    await db.query(
-      "update import set lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '3 s' where state = 'running'",
-    )
-    const again = await importing(file, '--template', 'product')
+    const leaseUntil = (moment: string) =>
+      db.query(`update import set lease = gen_random_uuid(), lease_until = ${moment} where state = 'running'`)
+    await leaseUntil("clock_timestamp() + interval '1 h'")
+    const waiting = startJiexi(['import', file, '--template', 'product'], asMaker())
+    while (!waiting.said().includes('still finishing')) await setTimeout(20)
+    await leaseUntil('clock_timestamp()')
+    const again = await waiting.ended
     expect(again).toMatchObject({ code: 0, out: `${MANY} rows: ${MANY} created\n` })
     expect(again.err.match(/still finishing what it received; going on by itself/g)).toHaveLength(1)
     expect(again.err).not.toContain('Another upload')

@@ -18,6 +18,8 @@ export interface Run {
 
 export interface RunningCommand {
   readonly ended: Promise<Run>
+  /** What it has written to standard error so far. */
+  said(): string
   kill(signal: NodeJS.Signals): void
 }
 
@@ -40,10 +42,15 @@ export function startJiexi(args: readonly string[], options: RunOptions = {}): R
   })
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.input ?? '')
+  let said = ''
+  child.stderr.on('data', (piece) => {
+    said += String(piece)
+  })
   const code = new Promise<number | null>((resolve) => child.on('close', resolve))
   const ended = Promise.all([code, text(child.stdout), text(child.stderr)])
   return {
     ended: ended.then(([exitCode, out, err]) => ({ code: exitCode, out, err })),
+    said: () => said,
     kill: (signal) => void child.kill(signal),
   }
 }
