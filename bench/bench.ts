@@ -25,8 +25,8 @@ export interface Bench {
 
 /** A quick run promises to end within 45 s; on a busy machine it makes do with less from here on. */
 const QUICK_ONE_ROUND_AFTER_SECONDS = 24
-/** A row takes up to some seconds, and so does stopping everything. */
-const QUICK_NO_MORE_AFTER_SECONDS = 34
+/** A row takes up to some seconds, and so do building the node before and stopping everything after. */
+const QUICK_NO_MORE_AFTER_SECONDS = 32
 
 /** A quick run does without warming up before each row: it says whether all rows work, not what is worth quoting. */
 export function turnsAfter(elapsedSeconds: number, { quick, rounds }: BenchOptions): Turns {

@@ -49,7 +49,7 @@ async function measure(options: BenchOptions, clean: Cleanup): Promise<readonly 
     environment,
     options: describeOptions(options),
     ...found,
-    goals: judgeGoals(found),
+    goals: judgeGoals(found, options.only),
     seconds: elapsedSeconds(),
   }
   process.stdout.write(`\n${formatReport(report)}\n`)

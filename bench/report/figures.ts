@@ -44,6 +44,16 @@ export function medianCpu(side: MeasuredSide): number | undefined {
   return known.length === 0 ? undefined : spreadOf(known).median
 }
 
+/** CPU time of a unit, to that of `baseline`: the median of the rounds' ratios, NaN where there is none. */
+export function cpuRatio(side: MeasuredSide, baseline: MeasuredSide): number {
+  return spreadOf(
+    side.samples.flatMap(({ cpuMicroseconds: cpu }, round) => {
+      const other = baseline.samples[round]?.cpuMicroseconds
+      return cpu === undefined || other === undefined ? [] : cpu / other
+    }),
+  ).median
+}
+
 export function formatCpu(side: MeasuredSide): string {
   return medianCpu(side)?.toFixed(1) ?? ''
 }

@@ -2,8 +2,9 @@
  * The goals of the project, each judged from the figures of one run: the only place that knows them. A goal is a bound
  * on one figure; `later` is where the figure should be in the end.
  */
-import { ratioOf, spreadOf } from '../load/rounds.js'
+import { ratioOf } from '../load/rounds.js'
 import type { RowName } from '../rows/row-names.js'
+import { cpuRatio, medianRate } from './figures.js'
 import type { Found, Row } from './report.js'
 
 export interface Goal {
@@ -43,7 +44,10 @@ export const GOALS: readonly Goal[] = [
     target: 150_000,
     later: 400_000,
     unit: '/s',
-    figure: (found) => medianRate(rowOf(found, 'batch-resolve')),
+    figure: (found) => {
+      const row = rowOf(found, 'batch-resolve')
+      return row && medianRate(row.node)
+    },
   },
   latency('latency-memory', 'memory hit', 2 * MILLISECOND),
   latency('latency-redis', 'Redis hit', 5 * MILLISECOND),
@@ -54,7 +58,10 @@ export const GOALS: readonly Goal[] = [
     bound: 'at most',
     target: 1.15,
     unit: '×',
-    figure: (found) => cpuRatio(rowOf(found, 'workers')),
+    figure: (found) => {
+      const row = rowOf(found, 'workers')
+      return row?.baselines[0] && cpuRatio(row.node, row.baselines[0])
+    },
   },
   rate('scale', 'uniform cold look-up in the largest data set, to that in the smallest', { target: 0.75 }),
   {
@@ -113,8 +120,9 @@ export const GOALS: readonly Goal[] = [
   },
 ]
 
-export function judgeGoals(found: Found): JudgedGoal[] {
-  return GOALS.map(({ figure, ...goal }) => {
+/** Those of the rows that were asked for. */
+export function judgeGoals(found: Found, only: ReadonlySet<RowName>): JudgedGoal[] {
+  return GOALS.filter(({ row }) => only.has(row)).map(({ figure, ...goal }) => {
     const measured = figure(found)
     if (measured === undefined || Number.isNaN(measured)) return { ...goal, measured: undefined, met: undefined }
     return { ...goal, measured, met: goal.bound === 'at least' ? measured >= goal.target : measured <= goal.target }
@@ -157,21 +165,6 @@ function latency(row: RowName, what: string, target: number): Goal {
 
 function rowOf(found: Found, name: RowName): Row | undefined {
   return found.rows.find((row) => row.name === name)
-}
-
-function medianRate(row: Row | undefined): number | undefined {
-  return row && spreadOf(row.node.samples.map(({ perSecond }) => perSecond)).median
-}
-
-function cpuRatio(row: Row | undefined): number | undefined {
-  const baseline = row?.baselines[0]
-  if (!row || !baseline) return undefined
-  return spreadOf(
-    row.node.samples.flatMap(({ cpuMicroseconds: cpu }, round) => {
-      const other = baseline.samples[round]?.cpuMicroseconds
-      return cpu === undefined || other === undefined ? [] : cpu / other
-    }),
-  ).median
 }
 
 /** Facts of a row that has several data sets are named `<fact> <records>`, smallest first. */

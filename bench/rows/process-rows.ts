@@ -20,7 +20,7 @@ import { tierNotes, tiersOf } from './lookups.js'
 const WORKERS_SETTING = 'JIEXI_WORKERS'
 const PROCESSES = 2
 /** Each process has to be warmed with all of them. */
-const MOST_RECORDS = 20_000
+const MOST_RECORDS = 5_000
 /** Which process has a connection is chance: with each pass, more of them have seen a record. */
 const MOST_WARMING_PASSES = 8
 const WARM_SHARE = 0.995

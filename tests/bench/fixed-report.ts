@@ -2,6 +2,7 @@
 import type { Percentiles } from '../../bench/load/percentiles.js'
 import { judgeGoals } from '../../bench/report/goals.js'
 import type { Found, LatencyRow, Report, Row } from '../../bench/report/report.js'
+import { ROW_NAMES } from '../../bench/rows/row-names.js'
 
 export function fixedReport(parts: Partial<Report> = {}): Report {
   const found: Found = {
@@ -70,7 +71,7 @@ export function fixedReport(parts: Partial<Report> = {}): Report {
       loadAverageBefore: 0.1,
     },
     options: { records: 1_000, seed: 1 },
-    goals: judgeGoals(found),
+    goals: judgeGoals(found, new Set(ROW_NAMES)),
     seconds: 1,
     ...found,
     ...parts,

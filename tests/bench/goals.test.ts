@@ -4,10 +4,11 @@ import type { Found } from '../../bench/report/report.js'
 import { ROW_NAMES } from '../../bench/rows/row-names.js'
 import { fixedReport } from './fixed-report.js'
 
+const ALL = new Set(ROW_NAMES)
 const NOTHING: Found = { rows: [], latency: [], visibility: [], memoryCache: [], left: [] }
 
 test('a goal is met or not by the figure of its own row, ratios being the median of the rounds', () => {
-  const judged = judgeGoals(fixedReport())
+  const judged = judgeGoals(fixedReport(), ALL)
   const figureOf = (what: RegExp) => {
     const { measured, met } = judged.find((goal) => what.test(goal.what))!
     return [measured === undefined ? undefined : Number(measured.toFixed(3)), met]
@@ -28,9 +29,13 @@ test('a goal is met or not by the figure of its own row, ratios being the median
 })
 
 test('without figures every goal is open, none is met or missed', () => {
-  const judged = judgeGoals(NOTHING)
+  const judged = judgeGoals(NOTHING, ALL)
   expect(judged.length).toBe(GOALS.length)
   for (const { measured, met } of judged) expect([measured, met]).toEqual([undefined, undefined])
+})
+
+test('a goal of a row that was not asked for is not spoken of', () => {
+  expect(judgeGoals(fixedReport(), new Set(['workers', 'absent'])).map(({ row }) => row)).toEqual(['workers'])
 })
 
 test('every goal is of a row that can be asked for', () => {

@@ -59,6 +59,9 @@ test('the figures beside the plots are those of the report', async () => {
   )
   const [first] = await valuesIn(page, 'Throughput against the baselines of the same run')
   expect(first).toEqual([45_000, 60_000, 0.75])
+  expect(await valuesIn(page, 'CPU time of a request with several processes, to that with one')).toEqual([
+    [24, 20, 1.2],
+  ])
 })
 
 test('each point lies where the axes say', async () => {

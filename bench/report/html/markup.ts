@@ -1,4 +1,5 @@
 /** HTML and SVG as text, every value escaped. */
+import { formatCount } from '../figures.js'
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -25,6 +26,10 @@ export function element(
 
 /** A text, or a figure with its unrounded value. */
 export type Cell = string | { readonly text: string; readonly value: number }
+
+export function countCell(value: number): Cell {
+  return { text: formatCount(value), value }
+}
 
 export interface TableParts {
   readonly columns: readonly { readonly title: string; readonly right?: boolean }[]

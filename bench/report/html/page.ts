@@ -6,7 +6,8 @@ import { type Section, sectionsOf } from '../sections.js'
 import { drawFigure } from './figure.js'
 import { latencyFigures, mixedFigure, visibilityFigure } from './latency-figures.js'
 import { element, escapeText, table } from './markup.js'
-import { memoryFigure, scaleFigure, throughputFigure } from './rate-figures.js'
+import { processFigure, throughputFigure } from './rate-figures.js'
+import { memoryFigure, scaleFigure } from './size-figures.js'
 import { STYLE } from './style.js'
 
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -19,6 +20,7 @@ export function formatPage(report: Report): string {
     ...throughputFigure(report),
     ...latencyFigures(report),
     ...mixedFigure(report),
+    ...processFigure(report),
     ...scaleFigure(report),
     ...visibilityFigure(report),
     ...memoryFigure(report),

@@ -1,19 +1,22 @@
-/** Figures of rates and of memory: bars against the baselines, and the rate over the size of the data set. */
-import { ratioOf, spreadOf } from '../../load/rounds.js'
-import { formatCount, formatRatio, formatVerdict, medianRate } from '../figures.js'
+/** Figures against the baselines of the same run, as bars: rates, and the CPU time of several processes. */
+import { ratioOf } from '../../load/rounds.js'
+import type { RowName } from '../../rows/row-names.js'
+import { cpuRatio, formatCount, formatRatio, formatVerdict, medianCpu, medianRate } from '../figures.js'
 import type { Report, Row } from '../report.js'
 import { type Bar, drawBars } from './bar-plot.js'
-import { type Figure, lineFigure } from './figure.js'
-import { shortCount } from './latency-figures.js'
-import type { Cell } from './markup.js'
+import type { Figure } from './figure.js'
+import { type Cell, countCell } from './markup.js'
 
 const NODE_COLOUR = 1
 const MISSED_COLOUR = 6
-const BASELINE_COLOUR = 5
+
+/** Those have figures of their own: what counts is not the rate, or not the ratio. */
+const PROCESS_ROWS: readonly RowName[] = ['workers', 'replicas']
+const OTHERS: readonly RowName[] = ['scale', ...PROCESS_ROWS]
 
 /** Every row with a baseline that is somebody else: the node's rate for each of the baseline's. */
 export function throughputFigure(report: Report): Figure[] {
-  const rows = report.rows.filter(({ name, baselines }) => baselines.length > 0 && name !== 'scale')
+  const rows = report.rows.filter(({ name, baselines }) => baselines.length > 0 && !OTHERS.includes(name))
   if (rows.length === 0) return []
   const pairs = rows.flatMap((row) => row.baselines.map((baseline) => ({ row, baseline })))
   const title = 'Throughput against the baselines of the same run'
@@ -35,8 +38,8 @@ export function throughputFigure(report: Report): Figure[] {
         rows: pairs.map(({ row, baseline }): Cell[] => [
           row.name,
           baseline.name,
-          count(medianRate(row.node)),
-          count(medianRate(baseline)),
+          countCell(medianRate(row.node)),
+          countCell(medianRate(baseline)),
           ratio(ratioOf(row.node, baseline).median),
         ]),
       },
@@ -60,98 +63,45 @@ function barOf(report: Report, row: Row, baseline: Row['node']): Bar {
   }
 }
 
-/** The rate of look-ups over the number of records. */
-export function scaleFigure({ rows }: Report): Figure[] {
-  const scale = rows.find(({ name }) => name === 'scale')
-  if (!scale) return []
-  const sides = [scale.node, ...scale.baselines]
-    .map((side) => ({ side, records: Number.parseInt(side.name, 10), rates: spreadOf(ratesOf(side)) }))
-    .sort((one, other) => one.records - other.records)
-  return [
-    lineFigure({
-      title: 'Look-ups with all caches off, by the number of records',
-      about: 'scale. Uniform keys, medians of the rounds; the bars span the rounds',
-      plot: {
-        x: { title: 'records', kind: 'log', format: shortCount, ticks: sides.map(({ records }) => records) },
-        y: { title: 'look-ups a second', kind: 'linear', format: shortCount },
-        series: [
-          {
-            name: 'node',
-            colour: NODE_COLOUR,
-            points: sides.map(({ records, rates }) => ({
-              x: records,
-              y: rates.median,
-              range: [rates.lowest, rates.highest] as const,
-              label: `${formatCount(rates.median)} /s with ${formatCount(records)} records`,
-            })),
-          },
-        ],
-      },
-      table: {
-        columns: ['records', 'look-ups /s', 'queries each', 'rows each', 'pages each'].map((title) => ({
-          title,
-          right: true,
-        })),
-        rows: sides.map(({ records, rates }): Cell[] => [
-          formatCount(records),
-          count(rates.median),
-          ...(['queriesPerLookup', 'rowsPerLookup', 'pagesPerLookup'] as const).map((fact) =>
-            factCell(scale, `${fact} ${records}`),
-          ),
-        ]),
-      },
-    }),
-  ]
-}
-
-/** What a record in the memory cache takes, as the process, the node and the answers say. */
-export function memoryFigure({ memoryCache }: Report): Figure[] {
-  const largest = memoryCache.at(-1)
-  if (!largest) return []
-  const figures = [
-    { name: 'the process grew by', bytes: largest.residentBytesPerEntry, colour: NODE_COLOUR },
-    { name: 'the node counts', bytes: largest.countedBytesPerEntry, colour: NODE_COLOUR },
-    { name: 'answer and ready response', bytes: largest.payloadBytesPerEntry, colour: BASELINE_COLOUR },
-    { name: 'an answer as it is sent', bytes: largest.answerOctets, colour: BASELINE_COLOUR },
-  ]
-  const title = 'Memory of a cached record'
-  const about = `memory-cache. With ${formatCount(largest.entries)} records in memory`
+/** CPU time of a request with several processes, to that with one. */
+export function processFigure({ rows, goals }: Report): Figure[] {
+  const compared = rows.flatMap((row) => {
+    const one = row.baselines[0]
+    const several = medianCpu(row.node)
+    const alone = one && medianCpu(one)
+    if (!PROCESS_ROWS.includes(row.name) || several === undefined || alone === undefined) return []
+    return { row, several, alone, ratio: cpuRatio(row.node, one!), goal: goals.find((goal) => goal.row === row.name) }
+  })
+  if (compared.length === 0) return []
+  const title = 'CPU time of a request with several processes, to that with one'
+  const about = 'The shorter the better. The mark is the goal'
+  const bars = compared.map(({ row, several, alone, ratio: of, goal }) => ({
+    name: row.node.name,
+    value: of,
+    label: `${formatRatio(of)}, ${several.toFixed(1)} to ${alone.toFixed(1)} µs${goal ? `, goal ${formatVerdict(goal)}` : ''}`,
+    colour: goal?.met === false ? MISSED_COLOUR : NODE_COLOUR,
+    marks: goal ? [{ value: goal.target, label: `goal: ${formatRatio(goal.target)}` }] : [],
+  }))
   return [
     {
       title,
       about,
       legend: [],
-      picture: drawBars(
-        {
-          axis: 'bytes for each record',
-          bars: figures.map(({ name, bytes, colour }) => ({
-            name,
-            value: bytes,
-            label: `${formatCount(bytes)} B`,
-            colour,
-          })),
-        },
-        `${title}. ${about}`,
-      ),
+      picture: drawBars({ axis: 'CPU time of a request, ratio', bars }, `${title}. ${about}`),
       table: {
-        columns: [{ title: 'what' }, { title: 'bytes', right: true }],
-        rows: figures.map(({ name, bytes }): Cell[] => [name, count(bytes)]),
+        columns: [
+          { title: 'row' },
+          ...['µs with several', 'µs with one', 'ratio'].map((column) => ({ title: column, right: true })),
+        ],
+        rows: compared.map(({ row, several, alone, ratio: of }): Cell[] => [
+          row.name,
+          { text: several.toFixed(1), value: several },
+          { text: alone.toFixed(1), value: alone },
+          ratio(of),
+        ]),
       },
     },
   ]
-}
-
-function ratesOf({ samples }: Row['node']): number[] {
-  return samples.map(({ perSecond }) => perSecond)
-}
-
-function factCell({ facts = {} }: Row, name: string): Cell {
-  const value = facts[name]
-  return typeof value === 'number' ? { text: String(value), value } : ''
-}
-
-function count(value: number): Cell {
-  return { text: formatCount(value), value }
 }
 
 function ratio(value: number): Cell {

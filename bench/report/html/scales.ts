@@ -42,12 +42,14 @@ function niceStep(least: number): number {
 function logScale({ ticks: given }: Axis, values: readonly number[]): Scale {
   const positive = values.filter((value) => value > 0)
   const [lowest, highest] = positive.length === 0 ? [1, 10] : [Math.min(...positive), Math.max(...positive)]
-  const [start, end] = given ? [Math.min(given[0]!, lowest), Math.max(given.at(-1)!, highest)] : around(lowest, highest)
+  // Those that lie beyond all figures are left out.
+  const shown = given?.filter((_, at) => at === 0 || given[at - 1]! < highest)
+  const [start, end] = shown ? [Math.min(shown[0]!, lowest), Math.max(shown.at(-1)!, highest)] : around(lowest, highest)
   const span = Math.log(end / start)
   return {
     // What is zero lies at the foot: there is no other place for it.
     at: (value) => (value <= start ? 0 : Math.log(value / start) / span),
-    ticks: given ?? logTicks(start, end),
+    ticks: shown ?? logTicks(start, end),
   }
 }
 

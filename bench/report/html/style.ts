@@ -33,7 +33,7 @@ td.number, th.number { text-align: right; white-space: nowrap; }
 figure { margin: 0; padding: .9rem; background: var(--raised); border-radius: .6rem; min-width: 0; }
 figure p { font-size: .85rem; margin: .15rem 0 .5rem; }
 figure:has(.bars) { grid-column: 1 / -1; }
-svg { display: block; width: 100%; height: auto; max-width: 32rem; margin: 0 auto; }
+svg { display: block; overflow: visible; width: 100%; height: auto; max-width: 32rem; margin: 0 auto; }
 svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
 svg .axis { font-size: 12.5px; fill: var(--ink); }
 .grid { stroke: var(--grid); }
