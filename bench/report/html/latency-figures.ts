@@ -19,6 +19,7 @@ const QUANTILES = [
 const COMPARED = QUANTILES[2]
 /** Of the page's colours, those after the quantiles'. */
 const BASELINE_COLOUR = 5
+const BASELINE_COLOURS = 4
 const LATENCY: Axis = { title: 'latency', kind: 'log', format: shortMicroseconds }
 const OFFERED: Axis = { title: 'offered load, requests a second', kind: 'linear', format: shortCount }
 /** A share p of the requests lies at 1 / (1 - p): each nine is as wide as the one before. */
@@ -77,7 +78,7 @@ function capacityCurve(name: RowName, points: readonly LatencyRow[]): Figure {
     ...QUANTILES.map((quantile, index) => ({ name: quantile.name, colour: index, points: lineOf(node, quantile) })),
     ...baselines.map((side, index) => ({
       name: `${side}, ${COMPARED.name}`,
-      colour: BASELINE_COLOUR + index,
+      colour: BASELINE_COLOUR + (index % BASELINE_COLOURS),
       dashed: true,
       points: lineOf(
         points.filter((point) => point.side === side),
@@ -126,7 +127,7 @@ function distribution(name: RowName, points: readonly LatencyRow[]): Figure {
       })),
       ...baselines.map((point, index) => ({
         name: `${point.side} at ${percentOf(point.shareOfCapacity)}`,
-        colour: BASELINE_COLOUR + index,
+        colour: BASELINE_COLOUR + (index % BASELINE_COLOURS),
         dashed: true,
         percentiles: point,
       })),
