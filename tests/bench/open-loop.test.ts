@@ -17,12 +17,12 @@ afterEach(async () => {
 
 test('one stall of 200 ms reaches p99: every request that was due meanwhile counts its wait', async () => {
   server = await bareServer({ stallMs: STALL_MS })
-  const result = await runOpenLoop({ ...load(), nextRequest: stallAt(500), ratePerSecond: 1_000, durationMs: 2_000 })
+  const result = await runOpenLoop({ ...load(), nextRequest: stallAt(100), ratePerSecond: 200, durationMs: 2_000 })
 
   expect(result).toMatchObject({ unanswered: 0, unexpected: new Map() })
-  expect(result.latency.count).toBe(2_000)
-  // Some 200 of 2,000 requests were due during the stall and waited between 200 and 0 ms: a tenth of all.
-  expect(result.latency.quantile(0.5)).toBeLessThan(50_000)
+  expect(result.latency.count).toBe(400)
+  // Some 40 of 400 requests were due during the stall and waited between 200 and 0 ms: a tenth of all, and no more.
+  expect(result.latency.quantile(0.5)).toBeLessThan(result.latency.quantile(0.99) / 2)
   expect(result.latency.quantile(0.99)).toBeGreaterThan(150_000)
   expect(result.latency.max).toBeGreaterThanOrEqual(STALL_MS * 1000)
 })
@@ -52,10 +52,10 @@ test('requests the server never answers are told, and count with their wait so f
 
 test('an open loop keeps its rate', async () => {
   server = await bareServer()
-  const result = await runOpenLoop({ ...load(), nextRequest: () => GET, ratePerSecond: 800, durationMs: 1_000 })
-  expect(result.latency.count).toBe(800)
-  expect(result.answeredPerSecond).toBeGreaterThan(600)
-  expect(result.answeredPerSecond).toBeLessThan(840)
+  const result = await runOpenLoop({ ...load(), nextRequest: () => GET, ratePerSecond: 100, durationMs: 1_000 })
+  expect(result.latency.count).toBe(100)
+  expect(result.answeredPerSecond).toBeGreaterThan(50)
+  expect(result.answeredPerSecond).toBeLessThan(105)
 })
 
 test('a closed loop counts answers, and those of an unexpected status apart', async () => {
