@@ -21,7 +21,9 @@ test('a write is logged with who wrote, and without the secret of the key', asyn
     complete: true,
     by: enterprise.apiKey.split('_')[1],
   })
-  const secret = enterprise.apiKey.split('_')[2]!
+  // The secret may hold the sign that stands before it.
+  const secret = enterprise.apiKey.split('_').slice(2).join('_')
+  expect(secret.length).toBeGreaterThan(20)
   expect(node.logLines.filter((one) => one.includes(secret))).toEqual([])
 })
 
