@@ -11,6 +11,7 @@ interface ReadinessJson {
   readonly database: { readonly kind: string; readonly reachable: boolean; readonly version?: string }
   readonly redis: { readonly kind: string; readonly up: boolean }
   readonly feed: { readonly fresh: boolean; readonly ageMs: number | null }
+  readonly workers?: { readonly up: number; readonly wanted: number }
 }
 
 export function statusCommand(program: Command, cli: Cli): void {
@@ -29,7 +30,7 @@ async function status(cli: Cli, json: boolean): Promise<void> {
     cli.terminal.out(`${shownJson({ node: node.url, ...readiness, lookups: Object.fromEntries(counts) })}\n`)
     return
   }
-  const { database, redis, feed } = readiness
+  const { database, redis, feed, workers } = readiness
   const lookups = [...counts].map(([tier, count]) => `${count} from ${tier}`)
   cli.terminal.out(
     table([
@@ -41,6 +42,15 @@ async function status(cli: Cli, json: boolean): Promise<void> {
       ],
       ['redis', redis.kind, redis.kind === 'none' ? '' : redis.up ? 'up' : 'down: answers come without it'],
       ['change feed', feed.ageMs === null ? 'never read' : `${feed.ageMs} ms old`, feed.fresh ? 'fresh' : 'outdated'],
+      ...(workers
+        ? [
+            [
+              'workers',
+              `${workers.up} of ${workers.wanted}`,
+              workers.up < workers.wanted ? 'one is being replaced' : 'up',
+            ],
+          ]
+        : []),
       ['look-ups', lookups.length === 0 ? 'none yet' : lookups.join(', '), ''],
     ]),
   )
@@ -59,7 +69,7 @@ async function readinessOf(node: NodeClient): Promise<ReadinessJson> {
 
 const LOOKUPS = /^jiexi_lookups_total\{[^}]*tier="(\w+)"[^}]*\} (\d+)/gm
 
-/** Answered look-ups by tier, of the process that answers. */
+/** Answered look-ups by tier, of all workers. */
 async function lookupsOf(node: NodeClient): Promise<ReadonlyMap<string, number>> {
   const response = await node.send({ path: '/metrics', headers: { accept: 'text/plain' } }).catch((error: unknown) => {
     throw unreachable(error)

@@ -15,6 +15,8 @@ export interface SupervisorOptions {
   readonly launch: (slot: number) => WorkerProcess
   /** A worker that was told to drain is killed after this. */
   readonly drainWithinMs: number
+  /** Default 2,000. A worker that leaves 15 pings in a row unanswered is ended. */
+  readonly pingEveryMs?: number
   readonly log: Pick<Logger, 'info' | 'error'>
   /** No worker can be kept up any more. */
   readonly onGivenUp: (reason: NodeError) => void
@@ -52,7 +54,7 @@ const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 5_000
 const MAX_FAILURES = 5
 const PING_EVERY_MS = 2_000
-/** One that is silent for longer will not come back to itself, and nobody else could tell: the others answer the probes. */
+/** One that is silent for longer will not come to itself, and no probe from outside would tell: the others answer those. */
 const MAX_UNANSWERED_PINGS = 15
 
 export function supervisor(options: SupervisorOptions): Supervisor {
@@ -169,7 +171,7 @@ export function supervisor(options: SupervisorOptions): Supervisor {
       log.error(`Worker ${worker.slot} (process ${worker.pid}) shows no life and is ended.`)
       worker.kill()
     }
-  }, PING_EVERY_MS).unref()
+  }, options.pingEveryMs ?? PING_EVERY_MS).unref()
 
   return {
     async start() {

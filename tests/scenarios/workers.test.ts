@@ -2,11 +2,14 @@
 import http from 'node:http'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { isAlive } from '../../src/platform/process-facts.js'
-import { clientLoad } from '../support/client-load.js'
+import { type ClientLoad, clientLoad } from '../support/client-load.js'
 import { type TestDatabase, testDatabase } from '../support/database.js'
 import { type Machine, machine } from '../support/machine.js'
-import { type Enterprise, get, makeEnterprise, put } from '../support/node.js'
+import { type Enterprise, makeEnterprise, put } from '../support/node.js'
 import { type TestRedis, testRedis } from '../support/redis.js'
+
+/** For what starts processes, on a machine that is busy with other things. */
+const timeout = 180_000
 
 let database: TestDatabase
 let redis: TestRedis
@@ -19,13 +22,13 @@ beforeAll(async () => {
   node = await machine({ databaseUrl: database.url, redisUrl: redis.url, workers: 2 })
   enterprise = await makeEnterprise(node, { id: 'pumps', prefix: '88.118.5' })
   await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
-})
+}, timeout)
 
 afterAll(async () => {
   await node.stop()
   await redis.stop()
   await database.close()
-})
+}, timeout)
 
 test('both workers answer, and each has half of the connections that stay', async () => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
@@ -65,28 +68,29 @@ test('an idempotency key is one for all workers', async () => {
   expect(receipts).toEqual(receipts.map(() => receipts[0]))
 })
 
-test('any worker tells the metrics of all, and what a killed one counted stays in the sum', async () => {
+test('any worker tells the metrics of all, and what a killed one counted stays in the sum', { timeout }, async () => {
   const before = await lookups()
   for (let n = 0; n < 10; n += 1) await getAnew('88.118.5/known')
   const after = await lookups()
   expect(after - before).toBe(10)
   expect(new Set(await Promise.all(Array.from({ length: 8 }, lookups)))).toEqual(new Set([after]))
 
-  const old = [...node.workers().values()]
-  process.kill(old[0]!, 'SIGKILL')
-  await node.replaced(old[0]!)
+  const [victim] = node.workers().values()
+  process.kill(victim!, 'SIGKILL')
+  await node.replaced(victim!)
   expect(await lookups()).toBe(after)
   const text = await metricsText()
   expect(text).toMatch(/^jiexi_workers_up 2$/m)
   expect(text).toMatch(/^jiexi_workers_lost_total 1$/m)
   for (const worker of ['1', '2', 'supervisor'])
     expect(text).toMatch(new RegExp(`^process_resident_memory_bytes\\{worker="${worker}"\\} \\d`, 'm'))
-  expect(text).toMatch(new RegExp(`^jiexi_memory_cache_capacity_bytes ${256 * 2 ** 20}$`, 'm'))
+  const capacity = /^jiexi_memory_cache_capacity_bytes (\d+)$/m.exec(text)![1]
+  expect(Number(capacity)).toBeLessThanOrEqual(256 * 2 ** 20)
 })
 
-test('a killed worker is replaced; with one retry every request is answered meanwhile', async () => {
-  const load = clientLoad(`${node.url}/v1/identifiers/88.118.5/known`, { keeping: 15, fresh: 5, retries: 1 })
-  await vi.waitUntil(() => load.answered() > 500, { timeout: 10_000 })
+test('a killed worker is replaced; with one retry every request is answered meanwhile', { timeout }, async () => {
+  const load = clientLoad(known(), { keeping: 10, fresh: 10, retries: 1 })
+  await answers(load, 200)
   for (const victim of [...node.workers().values()]) {
     process.kill(victim, 'SIGKILL')
     await node.child.line(new RegExp(`process ${victim}\\) was ended by SIGKILL`))
@@ -96,43 +100,76 @@ test('a killed worker is replaced; with one retry every request is answered mean
   expect(load.failures).toEqual([])
 })
 
-test('a rolling restart under load fails no request, without any retry', async () => {
-  const old = [...node.workers().values()]
-  const load = clientLoad(`${node.url}/v1/identifiers/88.118.5/known`, { keeping: 40, fresh: 10 })
-  await vi.waitUntil(() => load.answered() > 1_000, { timeout: 10_000 })
+test('connections on their way to a worker that dies are answered by another', { timeout }, async () => {
+  const [, victim] = [...node.workers().values()]
+  process.kill(victim!, 'SIGSTOP')
+  let answered = 0
+  const asking = Array.from({ length: 20 }, async () => {
+    await getAnew('88.118.5/known')
+    answered += 1
+  })
+  // Half of them wait for the one that does nothing.
+  await vi.waitUntil(() => answered >= 5, { timeout: 10_000 })
+  expect(answered).toBeLessThan(20)
+  process.kill(victim!, 'SIGKILL')
+  await Promise.all(asking)
+  await node.replaced(victim!)
+})
+
+test('a rolling restart under load fails no request, without any retry', { timeout }, async () => {
+  const old = node.workers()
+  const load = clientLoad(known(), { keeping: 100, fresh: 20 })
+  await answers(load, 1_000)
   node.signal('SIGHUP')
   await node.child.line(/All workers have been replaced/)
-  const answeredByOld = load.answered()
-  await vi.waitUntil(() => load.answered() > answeredByOld + 1_000, { timeout: 10_000 })
+  await answers(load, load.answered() + 1_000)
   await load.stop()
   expect(load.failures).toEqual([])
-  expect(old.filter(isAlive)).toEqual([])
-  expect((await (await fetch(`${node.url}/readyz`)).json()) as object).toMatchObject({ workers: { up: 2 } })
+  expect([...old.values()].filter(isAlive)).toEqual([])
+  const output = node.child.output()
+  for (const [slot, pid] of node.workers()) {
+    const successorServes = output.indexOf(`(process ${pid}) serves`)
+    expect(successorServes).toBeLessThan(output.indexOf(`(process ${old.get(slot)}) ended with code 0 after its drain`))
+  }
+  expect(await (await fetch(`${node.url}/readyz`)).json()).toMatchObject({ workers: { up: 2 } })
 })
 
 test('when the supervisor is killed, no worker is left behind', async () => {
   const workers = [...node.workers().values()]
   expect(workers.filter(isAlive)).toHaveLength(2)
   node.signal('SIGKILL')
-  await vi.waitUntil(() => workers.filter(isAlive).length === 0, { timeout: 5_000 })
+  await vi.waitUntil(() => workers.filter(isAlive).length === 0, { timeout: 10_000 })
 })
 
-function answeringWorker(agent: http.Agent): Promise<number> {
-  return new Promise((resolve, reject) => {
-    http
-      .get(`${node.url}/readyz`, { agent }, async (response) => {
-        let body = ''
-        for await (const chunk of response) body += String(chunk)
-        resolve((JSON.parse(body) as { workers: { answering: number } }).workers.answering)
-      })
-      .once('error', reject)
-  })
+function known(): string {
+  return `${node.url}/v1/identifiers/88.118.5/known`
+}
+
+function answers(load: ClientLoad, count: number): Promise<unknown> {
+  return vi.waitUntil(() => load.answered() >= count, { timeout: 60_000 })
+}
+
+async function answeringWorker(agent: http.Agent): Promise<number> {
+  const ready = (await askJson('/readyz', { agent })) as { workers: { answering: number } }
+  return ready.workers.answering
 }
 
 /** Over a connection of its own, so that any worker may get it. */
 async function getAnew(identifier: string, token?: string): Promise<{ version: number }> {
-  const headers = { connection: 'close', ...(token === undefined ? {} : { 'jiexi-token': token }) }
-  return (await (await get(node, identifier, headers)).json()) as { version: number }
+  const headers = token === undefined ? {} : { 'jiexi-token': token }
+  return (await askJson(`/v1/identifiers/${identifier}`, { agent: false, headers })) as { version: number }
+}
+
+function askJson(path: string, options: http.RequestOptions): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    http
+      .get(node.url + path, options, async (response) => {
+        let body = ''
+        for await (const chunk of response) body += String(chunk)
+        resolve(JSON.parse(body))
+      })
+      .once('error', reject)
+  })
 }
 
 async function metricsText(): Promise<string> {

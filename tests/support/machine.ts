@@ -28,8 +28,9 @@ const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
 const ADMIN_KEY = 'administrator-of-the-tests'
 const SERVES = /Worker (\d+) \(process (\d+)\) serves/g
 
-export async function machine(options: MachineOptions): Promise<Machine> {
-  const child = runTypeScript(MAIN, [], {
+/** Its process, whatever becomes of it. */
+export function startMachine(options: MachineOptions): Child {
+  return runTypeScript(MAIN, [], {
     PORT: '0',
     DATABASE_URL: options.databaseUrl,
     REDIS_URL: options.redisUrl,
@@ -38,6 +39,10 @@ export async function machine(options: MachineOptions): Promise<Machine> {
     JIEXI_LOG_SAMPLE: '0',
     ...options.environment,
   })
+}
+
+export async function machine(options: MachineOptions): Promise<Machine> {
+  const child = startMachine(options)
   await child.line(/^Try it/)
   const workers = () =>
     new Map([...child.output().matchAll(SERVES)].map(([, slot, pid]) => [Number(slot), Number(pid)] as const))

@@ -15,7 +15,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Drain {
   readonly isDraining: boolean
-
   /** Beyond `maxConnections` connections are closed at once. */
   watch(server: Server, maxConnections: number): void
   /** To be told of every request before it is answered. */
@@ -40,7 +39,7 @@ export function drain(): Drain {
     watch(server, maxConnections) {
       const open = new Set<Socket>()
       watched.push({ server, open })
-      // Not `server.maxConnections`: a worker of node:cluster would hand the connection back, to be offered again at once.
+      // Not `server.maxConnections`: it does not count connections that are given (given-connections.ts).
       server.on('connection', (socket: Socket) => {
         if (open.size >= maxConnections) return socket.destroy()
         open.add(socket)

@@ -7,6 +7,10 @@ export async function serveGiven(app: FastifyInstance): Promise<(connection: Soc
   await app.ready()
   // What node:http does when it listens: from now on it looks for heads that never end.
   app.server.emit('listening')
-  // To do so is documented for this very purpose (node:http, event `connection`).
-  return (connection) => app.server.emit('connection', connection)
+  return (connection) => {
+    // As of a connection that it accepts itself: whoever has said all it had to say still gets its answer.
+    connection.allowHalfOpen = true
+    // Documented for this very purpose (node:http, event `connection`).
+    app.server.emit('connection', connection)
+  }
 }

@@ -67,7 +67,10 @@ declare module 'fastify' {
   }
 }
 
+/** What clients are told (`Keep-Alive: timeout=10`). */
 export const KEEP_ALIVE_SECONDS = 10
+/** What they send at the end of it still has to get here. Node adds as much of itself. */
+const KEEP_ALIVE_GRACE_MS = 1_000
 const HEADERS_TIMEOUT_MS = 3_000
 const CONNECTIONS_CHECK_MS = 1_000
 const MAX_HEADER_BYTES = 16_384
@@ -152,7 +155,7 @@ function hardened(
     isOpen: () => options.lane() !== undefined && !options.draining.isDraining,
     isDiverted: options.isDiverted ?? (() => false),
     headTimeoutMs: HEADERS_TIMEOUT_MS,
-    keepAliveMs: KEEP_ALIVE_SECONDS * 1000,
+    keepAliveMs: KEEP_ALIVE_SECONDS * 1000 + KEEP_ALIVE_GRACE_MS,
     maxHeadOctets: MAX_HEADER_BYTES,
   })
   options.draining.watch(server, options.maxConnections ?? 10_000)

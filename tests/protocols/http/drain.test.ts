@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { readyStart, sendReady } from '../../../src/protocols/http/ready-response.js'
+import { readyOctets, readyStart, sendReady } from '../../../src/protocols/http/ready-response.js'
 import { httpServer, KEEP_ALIVE_SECONDS } from '../../../src/protocols/http/server.js'
 import { parseAnswer } from './raw-socket.js'
 
@@ -76,6 +76,7 @@ test('a connection that asks nothing does not hold the drain up', async () => {
 async function serving(drainMs: number) {
   const app = httpServer({ drainMs })
   app.answerEarly((request, response) => request.url === '/ready' && sent(response))
+  app.openLane(() => (path) => (path === '/ready' ? readyOctets(ready, KEEP_ALIVE_SECONDS) : undefined))
   app.get('/routed', async () => ({ routed: true }))
   let begin: () => void = () => undefined
   let finish: () => void = () => undefined
