@@ -12,7 +12,7 @@
  */
 import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type FieldBlock, type RequestLine, readFieldBlock, readRequestLine } from './request-head.js'
+import { type FieldBlock, mayBegin, type RequestLine, readFieldBlock, readRequestLine } from './request-head.js'
 
 /**
  * Octets of a whole response, as latin1 characters; or what has been found out about a request that must be an ordinary
@@ -142,7 +142,7 @@ class Lane {
   #keep(text: string, at: number, answers: string): void {
     const isAtEnd = at === text.length
     const isOverdue = this.#isWaiting && at === 0
-    if (!isAtEnd && (isOverdue || text.length - at > this.#options.maxHeadOctets)) {
+    if (!isAtEnd && (isOverdue || !mayBegin(text, at) || text.length - at > this.#options.maxHeadOctets)) {
       this.#leave(answers, at)
       return
     }

@@ -10,6 +10,8 @@
  * Fields that frame a body or change the connection are none of ours.
  */
 
+import { HOST } from './head-faults.js'
+
 /** What a block of fields says; the same block comes with every request of most connections. */
 export interface FieldBlock {
   /** Names and values in turn, as node:http has them. */
@@ -66,8 +68,10 @@ export function readFieldBlock(block: string): FieldBlock | undefined {
     const [, written, value] = FIELD.exec(line) ?? []
     if (written === undefined || value === undefined) return undefined
     const name = written.toLowerCase()
-    if (name === 'host') hosts += 1
-    else if (FOREIGN.has(name) && !(name === 'connection' && value.toLowerCase() === 'keep-alive')) return undefined
+    if (name === 'host') {
+      if (!HOST.test(value)) return undefined
+      hosts += 1
+    } else if (FOREIGN.has(name) && !(name === 'connection' && value.toLowerCase() === 'keep-alive')) return undefined
     else if (name === 'accept') isPlain &&= value === '*/*' || value === 'application/json'
     else if (name !== 'connection' && !WITHOUT_EFFECT.has(name) && !name.startsWith('sec-')) isPlain = false
     rawHeaders.push(written, value)
@@ -100,4 +104,9 @@ export function readRequestLine(text: string, at: number): RequestLine | undefin
     if (unit <= 0x20 || unit > 0x7e || unit === 0x23) return undefined
   }
   return { method, path: text.slice(from, pathEnd), end: lineEnd + 2 }
+}
+
+/** Whether what begins at `at` may become a request line of ours when more has come. */
+export function mayBegin(text: string, at: number): boolean {
+  return [GET, HEAD].some((start) => start.startsWith(text.slice(at, at + start.length)))
 }

@@ -7,6 +7,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { NodeError } from '../../platform/errors.js'
 import { BODY_OCTETS_PER_SECOND, boundBody, type LateBody } from './body-deadline.js'
@@ -15,9 +16,11 @@ import { clientErrorOf } from './client-errors.js'
 import { type Drain, drain } from './drain.js'
 import { fastLane, type LaneDoor } from './fast-lane.js'
 import { ourError } from './fastify-errors.js'
+import { headFault } from './head-faults.js'
 import { HttpRefusal, isInternal } from './problem.js'
 import { nextRequestId, requestIdOf } from './request-id.js'
 import { endWithProblem, replyWithProblem, respondWithProblem } from './send-problem.js'
+import { endSlowReaders } from './slow-readers.js'
 
 export interface Failure {
   readonly error: unknown
@@ -97,6 +100,8 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
     trustProxy: options.trustProxy === undefined ? false : mutable(options.trustProxy),
     // Requests that are already here are answered while the server closes: nobody need retry them.
     return503OnClosing: false,
+    // Ours, below, is the only one: fastify's would write a second answer.
+    clientErrorHandler: () => undefined,
     frameworkErrors: (error, _request, reply) => replyWithProblem(reply as FastifyReply, ourError(error)),
     serverFactory: (route) =>
       hardened({ ...options, draining, lane: () => lane }, (request, response) => {
@@ -127,10 +132,17 @@ function hardened(
   handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const bodyTimeoutMs = options.bodyTimeoutMs ?? 5_000
+  const distrusted = new WeakSet<Duplex>()
   const accept = (request: IncomingMessage, response: ServerResponse) => {
+    // Of what came together with a head in doubt nothing is carried out.
+    if (distrusted.has(request.socket)) return
     options.draining.arrived(response)
-    if (request.headers.host === undefined && request.httpVersionMinor === 1) {
-      refuseBare({ request, response }, new NodeError('request-malformed', 'An HTTP/1.1 request needs a Host header.'))
+    const fault = headFault(request)
+    if (fault !== undefined) {
+      distrusted.add(request.socket)
+      response.shouldKeepAlive = false
+      const status = refuseBare({ request, response }, fault)
+      options.observe?.(status)
       return
     }
     options.onArrival?.({ request, response })
@@ -158,14 +170,38 @@ function hardened(
     keepAliveMs: KEEP_ALIVE_SECONDS * 1000 + KEEP_ALIVE_GRACE_MS,
     maxHeadOctets: MAX_HEADER_BYTES,
   })
+  // None is left out of what headFault looks at: their octets are bounded.
+  server.maxHeadersCount = 0
   options.draining.watch(server, options.maxConnections ?? 10_000)
+  endSlowReaders(server)
   // An expectation that is not known may be ignored (RFC 9110 §10.1.1); Node would answer an empty 417.
   server.on('checkExpectation', accept)
+  // Node would close the connection without a word.
+  server.on('connect', (_request, socket) => {
+    endWithProblem(socket, new HttpRefusal('method-not-allowed', 'This node is no proxy.'), nextRequestId())
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || socket.destroyed) return
-    endWithProblem(socket, clientErrorOf(error), nextRequestId())
+    const isRefused = distrusted.has(socket)
+    distrusted.add(socket)
+    if (isRefused || error.code === 'ECONNRESET' || socket.destroyed) return
+    endUnreadable(socket, clientErrorOf(error))
   })
   return server
+}
+
+/** `_httpMessage` is Node's own field for the response that a connection is occupied with. */
+type Occupied = Duplex & { readonly _httpMessage?: ServerResponse | null; destroySoon?(): void }
+
+/** What cannot be read is answered after what could be, or clients would take one answer for another. */
+function endUnreadable(socket: Occupied, error: Error): void {
+  const response = socket._httpMessage
+  const isOfEarlier = response?.req.complete === true && !response.writableFinished
+  if (!isOfEarlier) {
+    endWithProblem(socket, error, nextRequestId())
+    return
+  }
+  response.shouldKeepAlive = false
+  response.once('close', () => socket.destroy())
 }
 
 function endLate({ request, response }: Exchange, bodyTimeoutMs: number, { receivedOctets, tookMs }: LateBody): void {

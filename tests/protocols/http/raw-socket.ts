@@ -29,3 +29,38 @@ export function parseAnswer(octets: string): RawAnswer {
   )
   return { status: Number(start.split(' ')[1]), headers, body: octets.slice(split + 4) }
 }
+
+/** As `sendRaw`, and whether it was the server that ended the connection. */
+export function sendUntilClosed(
+  url: string,
+  octets: string,
+  withinMs = 2_500,
+): Promise<{ readonly received: string; readonly isClosed: boolean }> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname)
+    const chunks: Buffer[] = []
+    let isClosed = true
+    socket.setTimeout(withinMs, () => {
+      isClosed = false
+      socket.destroy()
+    })
+    socket.on('data', (chunk) => chunks.push(chunk))
+    // A reset, for what was sent and never read, is an end too.
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve({ received: Buffer.concat(chunks).toString('latin1'), isClosed }))
+    socket.write(Buffer.from(octets, 'latin1'))
+  })
+}
+
+/** All answers of a connection, each as long as its Content-Length says. */
+export function answersIn(octets: string): RawAnswer[] {
+  const answers: RawAnswer[] = []
+  for (let at = 0; at < octets.length; ) {
+    const head = octets.indexOf('\r\n\r\n', at)
+    const end = head + 4 + Number(/^content-length: *(\d+)/im.exec(octets.slice(at, head))?.[1] ?? 0)
+    answers.push(parseAnswer(octets.slice(at, end)))
+    at = end
+  }
+  return answers
+}
