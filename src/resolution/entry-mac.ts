@@ -6,6 +6,7 @@ import { hash } from 'node:crypto'
 
 const BLOCK_OCTETS = 64
 const DIGEST_OCTETS = 32
+export const TAG_OCTETS = 16
 const ROOM_OCTETS = 64 * 1024
 
 export class EntryMac {
@@ -13,6 +14,7 @@ export class EntryMac {
   readonly #inner: Buffer
   readonly #outer: Buffer
   readonly #tag = Buffer.alloc(DIGEST_OCTETS)
+  readonly #short = this.#tag.subarray(0, TAG_OCTETS)
 
   constructor(key: Buffer) {
     const short = key.length > BLOCK_OCTETS ? hash('sha256', key, 'buffer') : key
@@ -20,7 +22,7 @@ export class EntryMac {
     this.#outer = padded(short, 0x5c, BLOCK_OCTETS + DIGEST_OCTETS)
   }
 
-  /** Of the Redis key, NUL and the content. 32 octets, good until the next call. */
+  /** Of the Redis key, NUL and the content, truncated (RFC 2104 §5). Good until the next call. */
   of(redisKey: string, content: Uint8Array): Buffer {
     const room = BLOCK_OCTETS + redisKey.length * 3 + 1 + content.length
     const text = room <= ROOM_OCTETS ? this.#inner : Buffer.concat([this.#inner.subarray(0, BLOCK_OCTETS)], room)
@@ -31,7 +33,7 @@ export class EntryMac {
     // Digests as strings of octets (`binary` is another word for latin1): a buffer for each would cost more than the hash.
     this.#outer.write(hash('sha256', text.subarray(0, end), 'binary'), BLOCK_OCTETS, 'latin1')
     this.#tag.write(hash('sha256', this.#outer, 'binary'), 'latin1')
-    return this.#tag
+    return this.#short
   }
 }
 

@@ -11,13 +11,12 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Answer } from '../record/answer.js'
 import { encodeAnswer, lazyAnswer } from '../record/codec.js'
-import type { EntryMac } from './entry-mac.js'
+import { type EntryMac, TAG_OCTETS } from './entry-mac.js'
 
 /** Another layout, or another codec, gets another one: entries of a node that is older or newer are as good as none. */
 const MAGIC = 'J1'
 const DIGITS = 16
 const HEAD_OCTETS = MAGIC.length + 2 * DIGITS
-const MAC_OCTETS = 16
 
 /** The key an answer is kept under; another epoch has other keys. */
 export function sharedKey(epoch: string, key: string): string {
@@ -26,11 +25,11 @@ export function sharedKey(epoch: string, key: string): string {
 
 export function encodeEntry(mac: EntryMac, redisKey: string, answer: Answer): Buffer {
   const encoded = encodeAnswer(answer)
-  const entry = Buffer.allocUnsafe(HEAD_OCTETS + encoded.length + MAC_OCTETS)
+  const entry = Buffer.allocUnsafe(HEAD_OCTETS + encoded.length + TAG_OCTETS)
   entry.write(MAGIC + digits(answer.version) + digits(answer.stamp), 'latin1')
   entry.set(encoded, HEAD_OCTETS)
   const macStart = HEAD_OCTETS + encoded.length
-  entry.set(mac.of(redisKey, entry.subarray(0, macStart)).subarray(0, MAC_OCTETS), macStart)
+  entry.set(mac.of(redisKey, entry.subarray(0, macStart)), macStart)
   return entry
 }
 
@@ -39,9 +38,9 @@ export function encodeEntry(mac: EntryMac, redisKey: string, answer: Answer): Bu
  * the entry's octets on, which must not change any more.
  */
 export function decodeEntry(mac: EntryMac, redisKey: string, entry: Buffer): Answer | undefined {
-  const macStart = entry.length - MAC_OCTETS
-  if (macStart < HEAD_OCTETS || entry.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
-  const expected = mac.of(redisKey, entry.subarray(0, macStart)).subarray(0, MAC_OCTETS)
+  const macStart = entry.length - TAG_OCTETS
+  if (macStart < HEAD_OCTETS || !isOurs(entry)) return undefined
+  const expected = mac.of(redisKey, entry.subarray(0, macStart))
   if (!timingSafeEqual(expected, entry.subarray(macStart))) return undefined
   return lazyAnswer(entry.subarray(HEAD_OCTETS, macStart))
 }
@@ -72,6 +71,11 @@ for at, key in ipairs(KEYS) do
 end
 return taken
 `
+
+function isOurs(entry: Buffer): boolean {
+  for (let at = 0; at < MAGIC.length; at++) if (entry[at] !== MAGIC.charCodeAt(at)) return false
+  return true
+}
 
 function digits(number: number): string {
   return String(number).padStart(DIGITS, '0')

@@ -10,7 +10,7 @@ import { EncodedRecord } from '../../record/encoded-values.js'
 import { type IdentifierRecord, PUBLIC_READ } from '../../record/record.js'
 import { FIRST_ATTRIBUTE_INDEX, TEMPLATES } from '../../record/template.js'
 import { WireReader } from '../../record/wire-reader.js'
-import { JsonOctets } from './json-octets.js'
+import { JsonOctets, type Piece, piece } from './json-octets.js'
 
 const json = new JsonOctets(256 * 1024)
 /** Octets of JSON that one octet of a stored value may come to: the shortest value has six, and six field names around it. */
@@ -25,11 +25,11 @@ export function plainOctets(record: IdentifierRecord): string | undefined {
   json.begin()
   writeAbout(record)
   if (!writeValues(record, names)) return undefined
-  json.raw(',"registeredAt":"')
-  json.raw(isoTime(record.registeredAtMs))
-  json.raw('","recordedAt":"')
-  json.raw(isoTime(record.recordedAtMs))
-  json.raw('"}')
+  json.raw(REGISTERED_AT)
+  json.ascii(isoTime(record.registeredAtMs))
+  json.raw(RECORDED_AT)
+  json.ascii(isoTime(record.recordedAtMs))
+  json.raw(END)
   return json.finish()
 }
 
@@ -44,14 +44,45 @@ const value: ValuePlaces = {
   permissions: 0,
   timestampSeconds: 0,
 }
-const PERMISSIONS = Array.from({ length: 16 }, (_, bits) => bits.toString(2).padStart(4, '0'))
 
-type Names = ReadonlyMap<number, string>
+const IDENTIFIER = piece('{"identifier":')
+const KEY = piece(',"key":')
+const PREFIX = piece(',"prefix":')
+const VERSION = piece(',"state":"registered","version":')
+const TEMPLATE = piece(',"template":')
+const ATTRIBUTES = piece(',"attributes":{')
+const VALUES = piece('},"values":[')
+const FIRST_INDEX = piece('{"index":')
+const NEXT_INDEX = piece(',{"index":')
+const TYPE = piece(',"type":')
+const DATA = piece(',"data":')
+const TTL_SECONDS = piece(',"ttlSeconds":')
+const PERMISSIONS = Array.from({ length: 16 }, (_, bits) =>
+  piece(`,"permissions":"${bits.toString(2).padStart(4, '0')}","timestamp":"`),
+)
+const VALUE_END = piece('"}')
+const VALUES_END = piece(']')
+const REGISTERED_AT = piece(',"registeredAt":"')
+const RECORDED_AT = piece('","recordedAt":"')
+const END = piece('"}')
+
+interface Name {
+  readonly name: string
+  /** Before its data, as the first and as a later one. */
+  readonly first: Piece
+  readonly next: Piece
+}
+
+type Names = ReadonlyMap<number, Name>
 
 const NO_NAMES: Names = new Map()
 const namesByTemplate = new Map<string, Names>(
-  TEMPLATES.map(({ name, attributes }) => [name, new Map(attributes.map(({ index, name }) => [index, name]))]),
+  TEMPLATES.map(({ name, attributes }) => [name, new Map(attributes.map(({ index, name }) => [index, nameOf(name)]))]),
 )
+
+function nameOf(name: string): Name {
+  return { name, first: piece(`"${name}":`), next: piece(`,"${name}":`) }
+}
 
 function roomFor({ key, spelling, prefix, template, encoded }: EncodedRecord): number {
   const texts = key.length + spelling.length + prefix.length + template.length
@@ -59,74 +90,70 @@ function roomFor({ key, spelling, prefix, template, encoded }: EncodedRecord): n
 }
 
 function writeAbout({ spelling, key, prefix, version, template }: EncodedRecord): void {
-  json.raw('{"identifier":')
+  json.raw(IDENTIFIER)
   json.string(spelling)
-  json.raw(',"key":')
+  json.raw(KEY)
   json.string(key)
-  json.raw(',"prefix":')
+  json.raw(PREFIX)
   json.string(prefix)
-  json.raw(',"state":"registered","version":')
-  json.raw(String(version))
-  json.raw(',"template":')
+  json.raw(VERSION)
+  json.number(version)
+  json.raw(TEMPLATE)
   json.string(template)
 }
 
 /** Attributes come first, but stand last: of the free values before them it is only noted where they end. */
 function writeValues({ encoded, template }: EncodedRecord, names: Names): boolean {
-  const bytes = encoded.bytes.subarray(encoded.start, encoded.end)
-  const reader = new WireReader(bytes)
+  const { bytes, start, end } = encoded
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start)
+  const reader = new WireReader(bytes.subarray(start, end))
   let freeEnd = 0
   let lastIndex = 0
-  let separator = ''
-  json.raw(',"attributes":{')
+  let isFirst = true
+  json.raw(ATTRIBUTES)
   while (reader.tag() !== 0) {
     if (!findPlaces(reader, value) || value.index <= lastIndex) return false
     lastIndex = value.index
     if (template === '' || value.index < FIRST_ATTRIBUTE_INDEX) freeEnd = reader.position
     else if ((value.permissions & PUBLIC_READ) !== 0) {
       const name = names.get(value.index)
-      if (name === undefined || !isNamed(bytes, name)) return false
-      json.raw(separator)
-      json.string(name)
-      json.raw(':')
-      if (!json.text(bytes, value.textStart, value.textEnd)) return false
-      separator = ','
+      if (name === undefined || !isNamed(view, name.name)) return false
+      json.raw(isFirst ? name.first : name.next)
+      if (!json.text(view, value.textStart, value.textEnd)) return false
+      isFirst = false
     }
   }
-  json.raw('},"values":[')
-  if (!writeFreeValues(bytes.subarray(0, freeEnd))) return false
-  json.raw(']')
+  json.raw(VALUES)
+  if (!writeFreeValues(new WireReader(bytes.subarray(start, start + freeEnd)), view)) return false
+  json.raw(VALUES_END)
   return true
 }
 
-function writeFreeValues(bytes: Uint8Array): boolean {
-  const reader = new WireReader(bytes)
-  let separator = '{"index":'
+function writeFreeValues(reader: WireReader, view: DataView): boolean {
+  let isFirst = true
   while (reader.tag() !== 0) {
     findPlaces(reader, value)
     if ((value.permissions & PUBLIC_READ) === 0) continue
-    json.raw(separator)
-    json.raw(String(value.index))
-    json.raw(',"type":')
-    if (!json.text(bytes, value.typeStart, value.typeEnd)) return false
-    json.raw(',"data":')
-    if (!json.text(bytes, value.textStart, value.textEnd)) return false
-    json.raw(',"ttlSeconds":')
-    json.raw(String(value.ttlSeconds))
-    json.raw(',"permissions":"')
+    json.raw(isFirst ? FIRST_INDEX : NEXT_INDEX)
+    json.number(value.index)
+    json.raw(TYPE)
+    if (!json.text(view, value.typeStart, value.typeEnd)) return false
+    json.raw(DATA)
+    if (!json.text(view, value.textStart, value.textEnd)) return false
+    json.raw(TTL_SECONDS)
+    json.number(value.ttlSeconds)
     json.raw(PERMISSIONS[value.permissions]!)
-    json.raw('","timestamp":"')
-    json.raw(isoSecond(value.timestampSeconds))
-    json.raw('"}')
-    separator = ',{"index":'
+    json.ascii(isoSecond(value.timestampSeconds))
+    json.raw(VALUE_END)
+    isFirst = false
   }
   return true
 }
 
-function isNamed(bytes: Uint8Array, name: string): boolean {
+function isNamed(view: DataView, name: string): boolean {
   const { typeStart, typeEnd } = value
   if (typeEnd - typeStart !== name.length) return false
-  for (let at = 0; at < name.length; at++) if (bytes[typeStart + at] !== name.charCodeAt(at)) return false
+  for (let at = 0; at < name.length; at++) if (view.getUint8(typeStart + at) !== name.charCodeAt(at)) return false
   return true
 }
 
