@@ -234,10 +234,11 @@ function chainOf(core: Core, parts: ChainParts): Resolve {
   const { catchUp } = parts
   const { config, database, knowledge, memory, metrics } = core
   const mark = () => knowledge.mark
+  const stalePolicy = { knowledge, clock, maxStaleSeconds: config.maxStaleSeconds }
   const layers = [
     measured(metrics.lookups, clock),
     withToken({ knowledge, catchUp }),
-    memoryCached({ store: memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds }),
+    ...(config.memoryCacheBytes > 0 ? [memoryCached({ ...stalePolicy, store: memory })] : []),
     askedAnew({ catchUp }),
     refuseForeign(parts.routes),
     // Half the bound: the other half is the routes', which a flight may have found that old.

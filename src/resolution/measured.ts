@@ -35,18 +35,20 @@ export function measuredHits(
   }
 }
 
-async function noted(
+function noted(
   pending: Promise<Answer>,
-  note: { readonly meter: LookupMeter; readonly clock: Clock; readonly startedMs: number },
+  { meter, clock, startedMs }: { readonly meter: LookupMeter; readonly clock: Clock; readonly startedMs: number },
 ): Promise<Answer> {
-  try {
-    const answer = await pending
-    note.meter.answered(answer, note.clock.monotonicMs() - note.startedMs)
-    return answer
-  } catch (error) {
-    note.meter.failed(codeOf(error))
-    throw error
-  }
+  return pending.then(
+    (answer) => {
+      meter.answered(answer, clock.monotonicMs() - startedMs)
+      return answer
+    },
+    (error: unknown) => {
+      meter.failed(codeOf(error))
+      throw error
+    },
+  )
 }
 
 function codeOf(error: unknown): string {

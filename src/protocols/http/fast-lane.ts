@@ -83,6 +83,7 @@ class Lane {
   #asked: IncomingMessage | undefined
   /** The door has promised its answer. */
   #promised: Occupied | undefined
+  #withinMs = 0
   #blockText: string | undefined
   #block: FieldBlock | undefined
 
@@ -95,7 +96,7 @@ class Lane {
     socket.on('error', this.#onError)
     socket.on('timeout', this.#onTimeout)
     socket.on('close', this.#onClose)
-    socket.setTimeout(options.headTimeoutMs)
+    this.#expectWithin(options.headTimeoutMs)
   }
 
   readonly #onData = (octets: Buffer): void => {
@@ -103,6 +104,13 @@ class Lane {
     if (!this.#isOccupied()) this.#read()
     // Whoever does not wait for answers is not listened to without end.
     else if (this.#unread.length > this.#options.maxHeadOctets) this.#socket.pause()
+  }
+
+  /** Whatever comes or goes on a connection begins its time anew: it is only to be told when the time is another one. */
+  #expectWithin(ms: number): void {
+    if (ms === this.#withinMs) return
+    this.#withinMs = ms
+    this.#socket.setTimeout(ms)
   }
 
   #isOccupied(): boolean {
@@ -149,7 +157,7 @@ class Lane {
     this.#unread = isAtEnd ? '' : text.slice(at)
     this.#isWaiting = !isAtEnd
     if (answers === '') return
-    this.#socket.setTimeout(isAtEnd ? this.#options.keepAliveMs : this.#options.headTimeoutMs)
+    this.#expectWithin(isAtEnd ? this.#options.keepAliveMs : this.#options.headTimeoutMs)
     this.#send(answers)
   }
 
@@ -191,7 +199,7 @@ class Lane {
       this.#ask(head, typeof answer === 'string' ? undefined : answer)
       return
     }
-    socket.setTimeout(this.#options.keepAliveMs)
+    this.#expectWithin(this.#options.keepAliveMs)
     this.#send(answer)
     this.#goOn()
   }
@@ -245,7 +253,7 @@ class Lane {
       socket.destroySoon()
       return
     }
-    socket.setTimeout(this.#options.keepAliveMs)
+    this.#expectWithin(this.#options.keepAliveMs)
     this.#goOn()
   }
 
@@ -287,6 +295,6 @@ class Lane {
 }
 
 /** Node's own field for the response that a connection is occupied with. */
-function occupy(socket: Socket, occupied: Occupied | null): void {
-  Object.assign(socket, { _httpMessage: occupied })
+function occupy(socket: Socket & { _httpMessage?: Occupied | null }, occupied: Occupied | null): void {
+  socket._httpMessage = occupied
 }

@@ -38,10 +38,19 @@ export function plainLane({ remembered, resolve, clock, observe }: PlainLaneOpti
 
   const refusal = (error: unknown) => knownOnly({ error })
 
+  /** A record that cannot be read is found out only now. */
+  function responseOrRefusal(answer: Answer): LaneAnswer {
+    try {
+      return responseTo(answer)
+    } catch (error) {
+      return refusal(error)
+    }
+  }
+
   function ask(query: Query): LaneAnswer | Promise<LaneAnswer> {
     try {
       const answer = remembered(query) ?? resolve(query)
-      return answer instanceof Promise ? answer.then(responseTo).catch(refusal) : responseTo(answer)
+      return answer instanceof Promise ? answer.then(responseOrRefusal, refusal) : responseTo(answer)
     } catch (error) {
       return refusal(error)
     }
