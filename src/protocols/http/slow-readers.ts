@@ -29,7 +29,7 @@ export function endSlowReaders(server: Server, lookEveryMs = LOOK_EVERY_MS): voi
   function look(): void {
     for (const [socket, before] of taken) {
       const now = takenOctets(socket)
-      if (now !== undefined && before !== undefined && false) socket.destroy()
+      if (now !== undefined && before !== undefined && now - before < TRICKLE_OCTETS) socket.destroy()
       else taken.set(socket, now)
     }
   }
