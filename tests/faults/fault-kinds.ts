@@ -42,6 +42,7 @@ export const FAULT_KINDS = {
   'redis.refuse': { forMs: 1_500, meaning: 'every command is answered with MOVED, ASK, READONLY, LOADING …, in turn' },
   'postgres.stop': { forMs: 1_500, meaning: 'SIGSTOP of all its processes' },
   'postgres.kill': { meaning: 'SIGKILL of all its processes, right after aborted transactions; it recovers' },
+  'postgres.crash': { meaning: 'the same without a warning: the last thing it did may be a commit' },
   'postgres.hold': { forMs: 8_000, meaning: 'a transaction that wrote to the feed stays open, then aborts' },
   'postgres.lock-records': { forMs: 1_200, meaning: 'every statement on identifiers waits: slow queries, full pools' },
   'postgres.lock-feed': { forMs: 1_500, meaning: 'every poll of the feed, and every write to it, waits' },

@@ -18,6 +18,10 @@ export const POSTGRES_INFLICTIONS: Inflictions<'postgres'> = {
     postgres.signal('SIGKILL')
     return postgres.untilUp
   },
+  'postgres.crash': async ({ postgres }) => {
+    postgres.signal('SIGKILL')
+    return postgres.untilUp
+  },
   'postgres.hold': async ({ postgres }) => held(postgres, writeToFeed),
   'postgres.lock-records': async ({ postgres }) => held(postgres, lock('identifier')),
   'postgres.lock-feed': async ({ postgres }) => held(postgres, lock('change')),

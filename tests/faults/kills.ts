@@ -28,7 +28,8 @@ export interface KillsResult {
   readonly report: string
 }
 
-const VICTIMS = ['postgres', 'redis', 'node1', 'node2', 'node3'] as const
+/** Of the two ways in which Postgres dies, one leaves ids of transactions to be given out again. */
+const DEATHS = ['postgres.crash', 'redis.kill', 'node1.kill', 'node2.kill', 'node3.kill', 'postgres.kill'] as const
 const BATCH_CLIENTS = 2
 const IMPORT_CLIENTS = 2
 const CALM_MS = { least: 300, most: 1_800 }
@@ -76,17 +77,17 @@ async function killAround(
   const random = lab.random.fork()
   for (let killed = 0, deck: string[] = []; killed < options.kills && options.signal?.aborted !== true; killed += 1) {
     await delay(CALM_MS.least + random.below(CALM_MS.most - CALM_MS.least))
-    if (deck.length === 0) deck = random.shuffled(VICTIMS)
-    const victim = deck.pop()!
-    options.say?.(`kill ${killed + 1}: ${victim}`)
-    await kill(lab, victim, random)
-    kills.set(victim, (kills.get(victim) ?? 0) + 1)
+    if (deck.length === 0) deck = random.shuffled(DEATHS)
+    const death = deck.pop()!
+    options.say?.(`kill ${killed + 1}: ${death}`)
+    await kill(lab, death, random)
+    kills.set(death, (kills.get(death) ?? 0) + 1)
   }
 }
 
-async function kill(lab: Lab, victim: string, random: Random): Promise<void> {
-  const lasts = victim === 'postgres' ? '' : ` for ${50 + random.below(600)}ms`
-  await Promise.all(parseScript(`at 0s ${victim}.kill${lasts}`).map((fault) => inflict(lab, fault)))
+async function kill(lab: Lab, death: string, random: Random): Promise<void> {
+  const lasts = death.startsWith('postgres') ? '' : ` for ${50 + random.below(600)}ms`
+  await Promise.all(parseScript(`at 0s ${death}${lasts}`).map((fault) => inflict(lab, fault)))
 }
 
 function times<Result>(count: number, start: () => Result): Result[] {
@@ -102,7 +103,7 @@ function reportOf({ checks, kills, batches, imports, rewrites }: Omit<KillsResul
   const retried = known.filter(({ tries }) => tries > 1)
   return [
     '',
-    `kills    ${[...kills].map(([victim, count]) => `${victim} ${count}`).join(', ')}`,
+    `kills    ${[...kills].map(([death, count]) => `${death} ${count}`).join(', ')}`,
     `batches  ${acknowledged.length} acknowledged of ${batches.length}, in ${tries} tries: ${acknowledged.reduce((sum, batch) => sum + batch.keys.length, 0)} registrations`,
     `imports  ${imports.filter(({ isFinished }) => isFinished).length} finished of ${imports.length}, in ${uploads} uploads: ${rows} rows acknowledged`,
     `writes   ${known.length} acknowledged of ${rewrites.writes.length}, ${retried.length} of them after more than one try`,

@@ -19,6 +19,7 @@ const CALM_MS = { least: 700, most: 2_500 }
 const RECOVERY_MS: Partial<Record<FaultName, number>> = {
   'redis.failover': 1_000,
   'postgres.kill': 3_000,
+  'postgres.crash': 3_000,
   'postgres.crowd': 1_000,
   'node.kill': 2_000,
   'node.restart': 3_000,

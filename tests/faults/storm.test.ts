@@ -16,7 +16,7 @@ const SCRIPT = `
   at 8s node2.kill
   at 9.5s redis.restore
   at 10s node3.clock +1h for 2s
-  at 12.5s postgres.kill
+  at 12.5s postgres.crash
   at 16s redis.full for 1s; at 16.5s redis.attack
   at 18s node3.pause for 1.5s
   at 20s redis.read-only for 1s
@@ -27,7 +27,8 @@ const SCRIPT = `
   at 29s redis.refuse for 700ms
   at 30s net.swizzle for 1.5s
   at 34s redis.evict for 800ms
-  at 35.5s postgres.kill`
+  at 35s postgres.crash
+  at 38s postgres.kill`
 
 const faults = parseScript(SCRIPT).filter(({ name }) => name !== 'node.clock' || faketimeLibrary() !== undefined)
 
@@ -36,11 +37,11 @@ let result: StormResult
 beforeAll(async () => {
   result = await runStorm({
     seed: 1,
-    durationMs: 39_000,
+    durationMs: 41_000,
     faults,
     readsPerSecond: 1_500,
-    writesPerSecond: 30,
-    waitShare: 0.3,
+    writesPerSecond: 60,
+    waitShare: 0.2,
     answeredShare: 0.97,
     // On a machine that is far too slow the storm ends early, and with it all it has started.
     signal: AbortSignal.timeout(130_000),

@@ -77,11 +77,12 @@ function isCaught(mutant: Mutant): boolean {
 
 /** How many of its tests fail. A file that does not even load is a fault of the mutant. */
 function failsIn(test: string): number {
-  const { stdout, stderr } = run('vitest', ['run', test, '--reporter=json', '--no-color'])
+  const { status, stdout, stderr } = run('vitest', ['run', test, '--reporter=json', '--no-color'])
   const report = /^\{.*\}$/m.exec(stdout)?.[0]
   const { numFailedTests, numTotalTests } = JSON.parse(report ?? '{}') as Record<string, number | undefined>
   if (numFailedTests === undefined || !numTotalTests) throw new Error(`${test} could not be run:\n${stdout}${stderr}`)
-  return numFailedTests
+  // What nobody caught fails the run, though no test of it.
+  return status === 0 ? 0 : Math.max(1, numFailedTests)
 }
 
 function runSimulation(seeds: number): { readonly caught: boolean; readonly output: string } {

@@ -28,6 +28,11 @@ const WAITS_TEST = 'tests/registry/visible-waits.test.ts'
 const CATCHING_UP = 'src/resolution/catching-up.ts'
 const CATCHING_UP_TEST = 'tests/resolution/catching-up.test.ts'
 const FOUND_TEST = 'tests/simulation/found.test.ts'
+const REDIS = 'src/platform/redis.ts'
+const REDIS_TEST = 'tests/platform/redis.test.ts'
+const POSTGRES = 'src/platform/postgres.ts'
+/** Real processes under scripted faults; a minute each time. */
+const STORM_TEST = 'tests/faults/storm.test.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -150,7 +155,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: MEMORY,
     text: 'if (query.authoritative !== true && knowledge.isFresh()) {',
     replacement: 'if (query.authoritative !== true) {',
-    tests: [MEMORY_TEST],
+    tests: [MEMORY_TEST, STORM_TEST],
     seeds: 300,
   },
   {
@@ -215,7 +220,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/resolution/shared-entry.ts',
     text: 'if (!timingSafeEqual(expected, entry.subarray(macStart))) return undefined',
     replacement: '',
-    tests: [SHARED_TEST],
+    tests: [SHARED_TEST, STORM_TEST],
     seeds: 300,
   },
   {
@@ -285,6 +290,7 @@ export const MUTANTS: readonly Mutant[] = [
     text: 'bound = { ms: Math.max(options.boundMs, largestMs), epoch, readAtMs }',
     replacement: 'bound = { ms: options.boundMs, epoch, readAtMs }',
     tests: [WAITS_TEST],
+    seeds: 300,
   },
   {
     name: 'a bound that was read before the commit counts',
@@ -298,7 +304,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: WAITS,
     text: 'const leftMs = dueMs(waiter) - clock.monotonicMs()\n      if',
     replacement: 'const leftMs = dueMs(waiter) - clock.monotonicMs() - bound.ms / 4\n      if',
-    tests: [WAITS_TEST],
+    tests: [WAITS_TEST, STORM_TEST],
+    seeds: 300,
   },
   {
     name: 'a transaction that had ended long ago in another history is not waited for',
@@ -334,5 +341,61 @@ export const MUTANTS: readonly Mutant[] = [
     text: 'waiting?.resolve()',
     replacement: 'waiting?.resolve(); catchingUp?.resolve(); catchingUp = undefined',
     tests: [FOLLOWER_TEST],
+  },
+  {
+    name: 'a poll that failed is followed by one that asks for as much',
+    file: FOLLOWER,
+    text: 'quarterings = Math.min(quarterings + 1, MAX_QUARTERINGS)',
+    replacement: 'quarterings = 0',
+    tests: [FOLLOWER_TEST],
+  },
+  {
+    name: 'look-ups of one identifier go separate ways',
+    file: FLIGHT,
+    text: 'flights.set(key, flight)',
+    replacement: '',
+    tests: [FLIGHT_TEST],
+  },
+  {
+    name: 'look-ups that wait are never too many',
+    file: 'src/resolution/load-shedding.ts',
+    text: 'if (waiting >= maxWaiting) {',
+    replacement: 'if (maxWaiting < 0) {',
+    tests: ['tests/resolution/load-shedding.test.ts'],
+  },
+  {
+    name: 'commands to Redis may take for ever',
+    file: REDIS,
+    text: 'commandTimeout: commandTimeoutMs,',
+    replacement: '',
+    tests: [REDIS_TEST],
+  },
+  {
+    name: 'a garbled reply of Redis ends the process',
+    file: REDIS,
+    text: 'stream.destroy(error instanceof Error ? error : new Error(messageOf(error)))',
+    replacement: 'throw error',
+    tests: [REDIS_TEST],
+  },
+  {
+    name: 'statements may take for ever',
+    file: POSTGRES,
+    text: 'query_timeout: statementTimeoutMs + 100,',
+    replacement: '',
+    tests: ['tests/platform/postgres.test.ts'],
+  },
+  {
+    name: 'writes are acknowledged before they are on disk',
+    file: POSTGRES,
+    text: "application_name: 'jiexi',",
+    replacement: "application_name: 'jiexi', options: '-c synchronous_commit=off',",
+    tests: [STORM_TEST],
+  },
+  {
+    name: 'a retry with the same idempotency key is carried out again',
+    file: 'src/registry/idempotency.ts',
+    text: 'if (claimed.length > 0) return undefined',
+    replacement: 'if (claimed.length >= 0) return undefined',
+    tests: ['tests/registry/idempotency.test.ts', STORM_TEST],
   },
 ]
