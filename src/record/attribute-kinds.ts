@@ -39,27 +39,41 @@ function gtinFault(text: string): TextFault | undefined {
   }
 }
 
-const DATE = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/
+const DATE = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/
 const MONTH_POSITION = 5
 const DAY_POSITION = 8
+const DIGIT_ZERO = 0x30
 
 /** A calendar date of ISO 8601, extended format, from the year 1 on. */
 function dateFault(text: string): TextFault | undefined {
-  const parts = DATE.exec(text)
-  if (parts === null) return { reason: 'must be a date written year-month-day, such as 2026-03-01' }
-  const [year, month, day] = parts.slice(1).map(Number) as [number, number, number]
+  if (!DATE.test(text)) return { reason: 'must be a date written year-month-day, such as 2026-03-01' }
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
+  const month = twoDigits(text, MONTH_POSITION)
+  const day = twoDigits(text, DAY_POSITION)
   if (year === 0) return { reason: 'has the year 0000, which no calendar has', position: 0 }
-  if (month < 1 || month > 12) return { reason: `has month ${parts[2]}: months are 01 to 12`, position: MONTH_POSITION }
+  if (month < 1 || month > 12) {
+    const found = text.slice(MONTH_POSITION, MONTH_POSITION + 2)
+    return { reason: `has month ${found}: months are 01 to 12`, position: MONTH_POSITION }
+  }
   const days = daysIn(year, month)
   if (day >= 1 && day <= days) return undefined
-  return { reason: `has day ${parts[3]}: days of ${parts[1]}-${parts[2]} are 01 to ${days}`, position: DAY_POSITION }
+  const reason = `has day ${text.slice(DAY_POSITION)}: days of ${text.slice(0, MONTH_POSITION + 2)} are 01 to ${days}`
+  return { reason, position: DAY_POSITION }
+}
+
+function twoDigits(text: string, at: number): number {
+  return (text.charCodeAt(at) - DIGIT_ZERO) * 10 + text.charCodeAt(at + 1) - DIGIT_ZERO
 }
 
 /** The parser would quietly repair backslashes, missing slashes, and white space: what is kept must be what others read. */
 const URL_START = /^https?:\/\/([^/?#]*)/i
 const URL_STRANGER = /[\s\p{Cc}\\]/u
 
+/** Most addresses: of ASCII, with a name for the host and nothing before it. */
+const ORDINARY_URL = /^https?:\/\/[a-z0-9][a-z0-9.-]*(?:[/?#][\x21-\x5b\x5d-\x7e]*)?$/i
+
 function urlFault(text: string): TextFault | undefined {
+  if (ORDINARY_URL.test(text) && URL.canParse(text)) return undefined
   const stranger = text.search(URL_STRANGER)
   if (stranger >= 0) {
     return {

@@ -11,11 +11,10 @@ import { kindFault } from './attribute-kinds.js'
 import { encodeValueHead, encodeValueTail, type ValueTail } from './codec-value.js'
 import { ANY_INDEX, type FreeColumn, type PlainShape, type Slot } from './plain-shape.js'
 import { isPlainlyVisible, type Span, spanEquals } from './plain-text.js'
-import { type PlainContent, PlainWriter, VALUE_OVERHEAD_OCTETS } from './plain-writer.js'
+import { PlainWriter, VALUE_OVERHEAD_OCTETS } from './plain-writer.js'
 import { DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS } from './record.js'
+import type { StoredContent } from './stored-content.js'
 import { RESERVED_INDEXES } from './template.js'
-
-export type { PlainContent } from './plain-writer.js'
 
 /** Longer ones go the ordinary way: every bound on a record as a whole is then far away. */
 export const MAX_PLAIN_OCTETS = 65_536
@@ -93,7 +92,7 @@ export class PlainRecord {
   }
 
   /** undefined: for draft.ts to judge. */
-  finish(shape: PlainShape): PlainContent | undefined {
+  finish(shape: PlainShape): StoredContent | undefined {
     if (!this.isPlain || shape.slots.length > MAX_TEXTS) return undefined
     if (!this.isFreeSound(shape) || !this.placeNamed(shape) || !this.areSlotsSound(shape)) return undefined
     const { writer, octets, tail } = this
@@ -133,7 +132,7 @@ export class PlainRecord {
       const name = this.names[at]!
       let place = usual[at]!
       if (!this.isNamed(slots[place], name)) {
-        place = slots.findIndex((slot) => this.isNamed(slot, name))
+        place = this.findSlot(slots, name)
         if (place < 0) return false
         usual[at] = place
       }
@@ -149,6 +148,10 @@ export class PlainRecord {
     const usual = new Int32Array(MAX_TEXTS)
     this.usualSlots.set(shape, usual)
     return usual
+  }
+
+  private findSlot(slots: readonly Slot[], name: Span): number {
+    return slots.findIndex((slot) => this.isNamed(slot, name))
   }
 
   private isNamed(slot: Slot | undefined, name: Span): boolean {

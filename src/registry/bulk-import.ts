@@ -3,8 +3,8 @@
  *
  *   takeLease       nobody else uploads to this job, and the content begins where the job stands
  *   contentReader   bytes to records to rows, cut into chunks; nothing is spooled
- *   chunkCommitter  each chunk is one transaction that moves the job's cursor too. While it runs the next chunk is read;
- *                   then reading waits, which makes the sender wait
+ *   chunkCommitter  each chunk is one transaction that moves the job's cursor too. While it runs the next is read, and
+ *                   the one after that; then reading waits, which makes the sender wait
  *   finishImport    at the end of the file
  *
  * Whatever breaks off in between (sender, node or database) leaves the job at the end of a committed chunk, from where
@@ -118,9 +118,15 @@ async function takeIn({ registry, principal, upload, options }: Reception, task:
   const reader = contentReader(job, { ...options, nowSeconds })
   const commitChunk = chunkCommitter({ registry, principal, lease })
   let committed = Promise.resolve(job)
+  let allButLast = committed
+  /** One chunk may wait behind the one under way, so that the database need not wait for the next to be read. */
   const commit = async (chunk: Chunk) => {
-    refuseTooManyErrors(await committed)
-    committed = commitChunk(chunk)
+    await allButLast
+    allButLast = committed
+    committed = committed.then((done) => {
+      refuseTooManyErrors(done)
+      return commitChunk(chunk)
+    })
     // Its failure is met where it is awaited.
     committed.catch(() => undefined)
   }

@@ -35,8 +35,9 @@ export const CHUNK_ROWS = 4_000
 const CHUNK_BYTES = 4_194_304
 /** A slow sender's rows wait no longer than this for the chunk to fill. */
 const CHUNK_AGE_MS = 2_000
-/** About 2 ms of work. */
 const SLICE_BYTES = 16_384
+/** Other work waits no longer than about this. */
+const MAX_STRETCH_MS = 2
 
 /** Goes on where the job stands. @throws NodeError (from everything) `record-invalid` for a header that does not fit */
 export function contentReader(job: ImportJob, options: ContentOptions): ContentReader {
@@ -53,6 +54,7 @@ export function contentReader(job: ImportJob, options: ContentOptions): ContentR
   let endOffset = job.offsetBytes
   let endLine = job.linesDone
   let begunAtMs = 0
+  let stretchFromMs = performance.now()
 
   function add(record: SourceRecord): void {
     if (rows.length === 0) begunAtMs = performance.now()
@@ -90,7 +92,9 @@ export function contentReader(job: ImportJob, options: ContentOptions): ContentR
           add(record)
           if (isFull()) await ready(takeRest()!)
         }
+        if (performance.now() - stretchFromMs < MAX_STRETCH_MS) continue
         await setImmediate()
+        stretchFromMs = performance.now()
       }
     },
     end() {

@@ -23,6 +23,7 @@ const REGISTERED = 1
 const PIECE_BYTES = 65_536
 
 export interface CopyRow {
+  /** Registers. */
   readonly row: GoodRow
   /** The registered prefix that is responsible. */
   readonly prefix: string
@@ -40,12 +41,11 @@ export function* copyPieces(rows: Iterable<CopyRow>, author: CopyAuthor): Genera
   let piece = Buffer.allocUnsafe(PIECE_BYTES)
   let end = HEADER.copy(piece)
   for (const { row, prefix } of rows) {
-    const { body, digest, registration } = row
-    const { identifier, template } = registration
+    const { identifier, template, content } = row.registration
     const { key, spelling } = identifier
     // Upper bound: a UTF-16 code unit takes at most three octets.
     const texts = key.length + prefix.length + spelling.length + template.length
-    const needed = texts * 3 + body.length + digest.length + common.length + 64
+    const needed = texts * 3 + content!.octets.length + common.length + 64
     if (end + needed > piece.length) {
       yield piece.subarray(0, end)
       piece = Buffer.allocUnsafe(Math.max(PIECE_BYTES, needed))
@@ -56,8 +56,7 @@ export function* copyPieces(rows: Iterable<CopyRow>, author: CopyAuthor): Genera
     end = put(piece, end, fieldOf(prefix))
     end = spelling === key ? put(piece, end, NULL_FIELD) : writeText(piece, end, spelling)
     end = put(piece, end, fieldOf(template))
-    end = writeOctets(piece, end, body)
-    end = writeOctets(piece, end, digest)
+    end = put(piece, end, content!.octets)
   }
   yield piece.subarray(0, end)
   yield TRAILER

@@ -3,10 +3,12 @@
 import type { Fault, NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
 import { textArray } from '../platform/sql-arrays.js'
+import { digestOf } from '../record/stored-content.js'
 import type { Changes } from './append-change.js'
 import type { ImportCounts, ImportJob } from './import-jobs.js'
 import type { ImportMode } from './import-options.js'
-import { type GoodRow, type ImportRow, registrationOf } from './import-rows.js'
+import type { GoodRow, ImportRow } from './import-rows.js'
+import type { Registration } from './registration.js'
 import { explainUnwritten } from './write-outcomes.js'
 import { REGISTERED, WITHDRAWN } from './write-statement.js'
 
@@ -72,10 +74,10 @@ export function keysOf(rows: readonly GoodRow[]): readonly string[] {
 }
 
 /** What the row asks for is there already. Also for `create`: an import that is run again must not fail. */
-export function isThere({ registration, digest }: GoodRow, known: KnownVersion | undefined): boolean {
+export function isThere({ registration }: GoodRow, known: KnownVersion | undefined): boolean {
   if (registration.intent !== 'register' || known?.state !== REGISTERED) return false
   const { precondition } = registration
-  return (precondition === undefined || precondition.kind === 'absent') && digest.equals(known.digest ?? EMPTY)
+  return (precondition === undefined || precondition.kind === 'absent') && isSame(registration, known)
 }
 
 /** Whether nothing is there that could stand in the way of a first version. */
@@ -87,24 +89,26 @@ export function isPlainFirst({ registration }: GoodRow, known: KnownVersion | un
 /** What writing the row would do, by the rules of the write path. */
 export function outcomeOfTrial(row: GoodRow, known: KnownVersion | undefined, mode: ImportMode): Outcome {
   if (isThere(row, known)) return UNCHANGED
-  const { registration, digest } = row
+  const { registration } = row
   const seen =
-    known === undefined
-      ? undefined
-      : { ...known, same: digest.equals(known.digest ?? EMPTY), recordedAt: EPOCH, xid: 0 }
-  const explanation = explainUnwritten(registrationOf(row), seen)
+    known === undefined ? undefined : { ...known, same: isSame(registration, known), recordedAt: EPOCH, xid: 0 }
+  const explanation = explainUnwritten(registration, seen)
   if (explanation?.kind === 'refused') return refusedRow(row, { known, error: explanation.error, mode })
   if (explanation?.kind === 'unchanged') return UNCHANGED
   if (registration.intent === 'withdraw') return { kind: 'withdrawn' }
   return known?.state === REGISTERED ? { kind: 'replaced' } : CREATED
 }
 
+function isSame({ content }: Registration, { digest }: KnownVersion): boolean {
+  return content !== undefined && digest !== null && digestOf(content).equals(digest)
+}
+
 export function versionAfter(row: GoodRow, version: number): KnownVersion {
-  const registers = row.registration.intent === 'register'
+  const { content } = row.registration
   return {
     version,
-    state: registers ? REGISTERED : WITHDRAWN,
-    digest: registers ? row.digest : null,
+    state: content === undefined ? WITHDRAWN : REGISTERED,
+    digest: content === undefined ? null : digestOf(content),
     origin: { kind: 'row', row: row.row },
   }
 }
@@ -157,7 +161,6 @@ export function outcomeOfBad(row: ImportRow): Outcome | undefined {
   return 'faults' in row ? { kind: 'failed', faults: row.faults } : undefined
 }
 
-const EMPTY = Buffer.alloc(0)
 const SINCE: Origin = { kind: 'since' }
 const BEFORE: Origin = { kind: 'before' }
 const EPOCH = new Date(0)

@@ -3,7 +3,7 @@ import { prefixCandidates } from '../identifier/parse.js'
 import type { Transaction } from '../platform/postgres.js'
 import type { Principal } from '../security/principal.js'
 import { failed, type Outcome } from './import-outcomes.js'
-import { type GoodRow, registrationOf } from './import-rows.js'
+import type { GoodRow } from './import-rows.js'
 import { requireKnown } from './standing.js'
 import { verdictError } from './write-outcomes.js'
 import { responsiblePrefix, type Verdict } from './write-statement.js'
@@ -41,7 +41,7 @@ export async function judgePrefixes(
   return (row) => {
     const found = byCandidates.get(candidatesOf(row))
     if (found?.verdict === 'ok') return { ok: true, prefix: found.prefix! }
-    const error = verdictError(registrationOf(row), found?.verdict ?? null, found?.prefix ?? null)
+    const error = verdictError(row.registration, found?.verdict ?? null, found?.prefix ?? null)
     return { ok: false, outcome: failed(error!) }
   }
 }

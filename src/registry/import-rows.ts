@@ -1,9 +1,10 @@
 /** A row of an import: what is to be registered, or why it cannot be. */
+import type { Identifier } from '../identifier/identifier.js'
 import { parseIdentifier } from '../identifier/parse.js'
 import { type Fault, NodeError } from '../platform/errors.js'
-import { contentDigest, decodeValues, encodeValues } from '../record/codec.js'
 import type { DraftResult } from '../record/draft-result.js'
-import type { PlainContent } from '../record/plain-record.js'
+import type { Value } from '../record/record.js'
+import { type StoredContent, storedContent } from '../record/stored-content.js'
 import type { ImportOptions } from './import-options.js'
 import type { SourceRecord } from './import-records.js'
 import { type Precondition, type Registration, registrationFault } from './registration.js'
@@ -17,11 +18,8 @@ export interface RowBase {
 }
 
 export interface GoodRow extends RowBase {
-  /** Its values are in `body` only: thousands of rows wait for their chunk, and objects that wait cost the collector dear. */
-  readonly registration: Omit<Registration, 'values'>
-  /** The values as they are stored; empty for a withdrawal. */
-  readonly body: Uint8Array
-  readonly digest: Buffer
+  /** Its values are as they are stored: thousands of rows wait for their chunk, and objects that wait cost the collector dear. */
+  readonly registration: Registration
 }
 
 export interface BadRow extends RowBase {
@@ -41,7 +39,7 @@ export interface RowPlace {
 export type RowReader = (record: SourceRecord, place: RowPlace) => ImportRow
 
 const ABSENT: Precondition = { kind: 'absent' }
-const NOTHING = Buffer.alloc(0)
+const IN_CONTENT: readonly Value[] = []
 
 export function isGood(row: ImportRow): row is GoodRow {
   return 'registration' in row
@@ -60,28 +58,28 @@ export function registrationRow(
   const faults = parsed.ok ? [] : [identifierFault(parsed)]
   if (!draft.ok) return { ...base, faults: [...faults, ...draft.faults] }
   if (!parsed.ok) return { ...base, faults }
-  const { template, values } = draft.value
-  const wanted = { identifier: parsed.value, intent: 'register', template } as const
-  return {
-    ...base,
-    registration: precondition === undefined ? wanted : { ...wanted, precondition },
-    body: encodeValues(values),
-    digest: contentDigest(template, values),
-  }
+  return { ...base, registration: registrationOf(parsed.value, storedContent(draft.value), precondition) }
+}
+
+function registrationOf(
+  identifier: Identifier,
+  content: StoredContent,
+  precondition: Precondition | undefined,
+): Registration {
+  const { template } = content
+  const wanted = { identifier, intent: 'register', template, values: IN_CONTENT, content } as const
+  return precondition === undefined ? wanted : { ...wanted, precondition }
 }
 
 /** A row whose content came the short way; undefined when its identifier cannot be read. */
 export function plainRow(
   { row, line }: RowPlace,
   identifier: string,
-  { content, precondition }: { readonly content: PlainContent; readonly precondition: Precondition | undefined },
+  { content, precondition }: { readonly content: StoredContent; readonly precondition: Precondition | undefined },
 ): GoodRow | undefined {
   const parsed = parseIdentifier(identifier)
   if (!parsed.ok) return undefined
-  const { template, body, digest } = content
-  const wanted = { identifier: parsed.value, intent: 'register', template } as const
-  const registration = precondition === undefined ? wanted : { ...wanted, precondition }
-  return { row, line, identifier, registration, body, digest }
+  return { row, line, identifier, registration: registrationOf(parsed.value, content, precondition) }
 }
 
 export function withdrawalRow(
@@ -100,12 +98,7 @@ export function withdrawalRow(
     ...(reason !== undefined ? { reason } : {}),
   }
   const fault = registrationFault(registration)
-  return fault === undefined ? { ...base, registration, body: NOTHING, digest: NOTHING } : badRow(base, fault)
-}
-
-/** The row as the write path takes it. */
-export function registrationOf({ registration, body }: GoodRow): Registration {
-  return { ...registration, values: decodeValues(body) }
+  return fault === undefined ? { ...base, registration } : badRow(base, fault)
 }
 
 /** From a reason, or from an error with its own faults. */

@@ -22,7 +22,7 @@ import {
   versionAfter,
 } from './import-outcomes.js'
 import { judgePrefixes } from './import-prefixes.js'
-import { type GoodRow, type ImportRow, isGood, registrationOf } from './import-rows.js'
+import { type GoodRow, type ImportRow, isGood } from './import-rows.js'
 import { requireKnown } from './standing.js'
 import { writeDistinct } from './write-run.js'
 
@@ -166,7 +166,7 @@ async function writeOthers(writing: Writing, others: readonly Placed[]): Promise
     const some = others.slice(from, from + STATEMENT_ITEMS)
     const outcomes = await writeDistinct(
       run,
-      some.map(({ row }) => registrationOf(row)),
+      some.map(({ row }) => row.registration),
     )
     for (const [index, outcome] of outcomes.entries()) {
       const { row, place } = some[index]!

@@ -2,8 +2,8 @@
 import type { Identifier } from '../identifier/identifier.js'
 import { prefixCandidates } from '../identifier/parse.js'
 import { NodeError } from '../platform/errors.js'
-import { contentDigest, encodeValues } from '../record/codec.js'
 import type { Value } from '../record/record.js'
+import { bodyOf, digestOf, type StoredContent, storedContent } from '../record/stored-content.js'
 import { textFault } from './checks.js'
 import type { StatementItem } from './write-statement.js'
 
@@ -19,6 +19,8 @@ export interface Registration {
   /** '' for a record of free values; not looked at for a withdrawal, nor are the values. */
   readonly template: string
   readonly values: readonly Value[]
+  /** Template and values as they are stored, where they are at hand so: then `values` is not looked at either. */
+  readonly content?: StoredContent
   readonly precondition?: Precondition
   /** Of a withdrawal. */
   readonly reason?: string
@@ -53,8 +55,9 @@ export function registrationFault(item: Registration): NodeError | undefined {
 }
 
 export function statementItem(item: Registration): StatementItem {
-  const { identifier, template, values } = item
+  const { identifier, template } = item
   const registers = item.intent === 'register'
+  const content = registers ? (item.content ?? storedContent(item)) : undefined
   return {
     key: identifier.key,
     spelling: identifier.spelling,
@@ -62,8 +65,8 @@ export function statementItem(item: Registration): StatementItem {
     // A handle's prefix is written in it. Where an OID's prefix ends only the registry knows.
     candidates: identifier.scheme === 'oid' ? prefixCandidates(identifier) : [identifier.prefix],
     template: registers ? template : '',
-    body: registers ? encodeValues(values) : null,
-    digest: registers ? contentDigest(template, values) : null,
+    body: content === undefined ? null : bodyOf(content),
+    digest: content === undefined ? null : digestOf(content),
     reason: registers ? null : (item.reason ?? null),
     basedOn: basedOn(item.precondition),
   }

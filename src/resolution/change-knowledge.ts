@@ -8,10 +8,10 @@
  * an own write merely rejects older entries until the feed has delivered it.
  */
 import { randomInt } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform/clock.js'
 import { nameIn } from './feed-spaces.js'
 import { MarkHistory } from './mark-history.js'
+import { RecentVersions } from './recent-versions.js'
 
 /** One transaction of the feed. Keys carry their space (feed-spaces.ts). */
 export interface FeedRow {
@@ -88,7 +88,7 @@ const SUSPENSION_MS = 500
 export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledge {
   const { clock, boundMs } = options
   const sketch = new ChangeSketch(options.sketchSlots ?? 2 ** 17)
-  const recent = new LRUCache<string, number>({ max: options.recentKeys ?? 65_536 })
+  const recent = new RecentVersions(options.recentKeys ?? 131_072)
   const own = new Map<string, OwnWrite>()
   const prefixChanges = new Map<string, number>()
   const seen = new Set<number>()
@@ -135,7 +135,8 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
       }
     }
     for (const [key, version] of newest) {
-      recent.set(key, Math.max(version, recent.get(key) ?? 0))
+      // Of a first version nothing older can be cached but "absent", which the sketch rejects; imports bring millions.
+      if (version > 1) recent.set(key, Math.max(version, recent.get(key) ?? 0))
       for (const listener of changeListeners) listener(key, version)
     }
   }
