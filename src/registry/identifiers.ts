@@ -95,7 +95,7 @@ async function perform(registry: Registry, principal: Principal, task: Task): Pr
   authorize(principal, 'write')
   if (task.idempotency) requireIdempotencyKey(task.idempotency)
   if (task.idempotency || task.atomic) return performInTransaction(registry, principal, task)
-  return task.write(directRun(registry, principal))
+  return task.write(directRun(registry, principal, true))
 }
 
 /** Carries the outcomes past the rollback. */
@@ -118,7 +118,7 @@ async function performInTransaction(registry: Registry, principal: Principal, ta
 
       const changes: ChangedKey[] = []
       const written = (some: readonly ChangedKey[]) => void changes.push(...some)
-      const pending = await task.write({ on: tx, principal, feed: false, written })
+      const pending = await task.write({ on: tx, principal, feed: false, together: true, written })
       if (!pending.some(({ ok }) => ok)) throw new NothingWritten(pending)
 
       const committed = await appendChange(tx, changes)

@@ -161,7 +161,7 @@ async function writeOthers(writing: Writing, others: readonly Placed[]): Promise
   const written = (some: readonly ChangedKey[]) => {
     for (const { key, version } of some) changes.set(key, version)
   }
-  const run = { on: tx, principal, feed: false, written }
+  const run = { on: tx, principal, feed: false, together: true, written }
   for (let from = 0; from < others.length; from += STATEMENT_ITEMS) {
     const some = others.slice(from, from + STATEMENT_ITEMS)
     const outcomes = await writeDistinct(

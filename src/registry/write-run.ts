@@ -8,37 +8,34 @@ import { NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
 import type { Principal } from '../security/principal.js'
 import { type ChangedKey, identifierChange } from './append-change.js'
-import { type ItemOutcome, type Receipt, type Registration, statementItem } from './registration.js'
+import type { ItemOutcome, Registration } from './registration.js'
 import type { Registry } from './registry.js'
 import { retryLostRaces } from './retries.js'
 import { type KnownPrincipal, requireKnown, standingError } from './standing.js'
+import { isForFastLane, runManyStatement } from './write-many.js'
 import { explainUnwritten, verdictError } from './write-outcomes.js'
+import { type Asked, askedFor, outcomesOf, receipt } from './write-receipts.js'
 import { runSingleStatement } from './write-single.js'
-import {
-  type Author,
-  type JudgedRow,
-  runWriteStatement,
-  type StatementItem,
-  type VersionSeen,
-  type WrittenRow,
-} from './write-statement.js'
-import { REGISTERED } from './write-upsert.js'
+import { type Author, type JudgedRow, runWriteStatement, type WrittenRow } from './write-statement.js'
 
 export interface WriteRun {
   readonly on: Queryable
   readonly principal: Principal
   /** The statement appends the change row. Without, the caller's transaction does, and the receipts get its id later. */
   readonly feed: boolean
+  /** Whether what succeeds must be committed together; in a transaction of the caller's it is. */
+  readonly together: boolean
   /** What a statement wrote; `xid` when it appended the change row itself. */
   written(changes: readonly ChangedKey[], xid: number | undefined): void
 }
 
-/** Every statement is a transaction of its own. */
-export function directRun(registry: Registry, principal: Principal): WriteRun {
+/** Every statement is a transaction of its own; `together` makes it one statement. */
+export function directRun(registry: Registry, principal: Principal, together: boolean): WriteRun {
   return {
     on: registry.db,
     principal,
     feed: true,
+    together,
     written: (changes, xid) => {
       const [keys, versions] = [changes.map(({ key }) => key), changes.map(({ version }) => version)]
       if (xid !== undefined) registry.committed({ keys, versions, xid })
@@ -66,12 +63,37 @@ function contended(spelling: string): ItemOutcome {
 
 /** The outcomes that are certain; those missing want another try. */
 async function writeOnce(run: WriteRun, items: readonly Registration[]): Promise<ReadonlyMap<string, ItemOutcome>> {
-  const principal = requireKnown(run.principal)
-  const asked = items.map((item) => ({ item, row: statementItem(item) })).sort(byPrefix)
-  const alone = asked.length === 1 ? await writeAlone(run, asked[0]!) : undefined
-  if (alone !== undefined) return alone
+  const asked = items.map(askedFor).sort(byPrefix)
+  const outcomes = new Map(await writeFast(run, asked))
+  const left = asked.filter(({ row }) => !outcomes.has(row.key))
+  if (left.length > 0) for (const [key, outcome] of await writeJudged(run, left)) outcomes.set(key, outcome)
+  return outcomes
+}
 
-  const rows = await runStatement(run, asked)
+/** Of what the fast lanes have written. */
+async function writeFast(run: WriteRun, asked: readonly Asked[]): Promise<ReadonlyMap<string, ItemOutcome>> {
+  const author = authorOf(requireKnown(run.principal))
+  const { on, feed } = run
+  // What the lane leaves takes another statement.
+  const mayTakeTwo = asked.length === 1 || !feed || !run.together
+  const fit = mayTakeTwo ? asked.filter(({ row }) => isForFastLane(row)) : []
+  if (fit.length === 0) return new Map()
+  const [first] = fit
+  const rows = await tried(run, async () => {
+    if (fit.length > 1) return runManyStatement(on, { items: fit.map(({ row }) => ({ item: row, author })), feed })
+    const row = await runSingleStatement(on, author, { item: first!.row, feed })
+    return row === undefined ? [] : [row]
+  })
+  noteWritten(run, rows)
+  return outcomesOf(on, fit, rows)
+}
+
+/** By the statement that judges each item, and tells of those it has not written. */
+async function writeJudged(run: WriteRun, asked: readonly Asked[]): Promise<ReadonlyMap<string, ItemOutcome>> {
+  const principal = requireKnown(run.principal)
+  const author = authorOf(principal)
+  const items = asked.map(({ row }) => row)
+  const rows = await tried(run, () => runWriteStatement(run.on, author, { items, feed: run.feed }))
   const judged = new Map<string, JudgedRow>()
   const written = new Map<string, WrittenRow>()
   for (const row of rows) row.kind === 'judged' ? judged.set(row.key, row) : written.set(row.key, row)
@@ -79,46 +101,28 @@ async function writeOnce(run: WriteRun, items: readonly Registration[]): Promise
   if (anyRow?.standing !== 'good') throw standingError(principal, anyRow?.standing ?? undefined)
 
   noteWritten(run, [...written.values()])
-  const outcomes = new Map<string, ItemOutcome>()
-  const overtaken: Overtaken[] = []
+  const outcomes = new Map(
+    await outcomesOf(
+      run.on,
+      asked,
+      [...written.values()].map((row) => ({ ...row, stateBefore: stateBefore(row, judged.get(row.key)!) })),
+    ),
+  )
   for (const one of asked) {
-    const before = judged.get(one.row.key)!
-    const now = written.get(one.row.key)
-    if (now !== undefined && now.version > 1 && before.version !== now.version - 1) overtaken.push({ ...one, now })
-    const outcome = now === undefined ? explain(one, before) : receiptFor(one, now, before.state)
+    const outcome = written.has(one.row.key) ? undefined : explain(one, judged.get(one.row.key)!)
     if (outcome !== undefined) outcomes.set(one.row.key, outcome)
   }
-  for (const [key, outcome] of await findReplaced(run.on, overtaken)) outcomes.set(key, outcome)
   return outcomes
 }
 
-/** undefined: nothing was written, and the general statement will say why. */
-async function writeAlone(run: WriteRun, asked: Asked): Promise<ReadonlyMap<string, ItemOutcome> | undefined> {
-  const author = authorOf(requireKnown(run.principal))
-  const now = await tried(run, () => runSingleStatement(run.on, author, { item: asked.row, feed: run.feed }))
-  if (now === undefined) return undefined
-  noteWritten(run, [now])
-  if (now.version > 1 && now.stateBefore === null) return findReplaced(run.on, [{ ...asked, now }])
-  return new Map([[now.key, receiptFor(asked, now, now.stateBefore)]])
-}
-
-function runStatement(run: WriteRun, asked: readonly Asked[]): Promise<readonly (JudgedRow | WrittenRow)[]> {
-  const author = authorOf(requireKnown(run.principal))
-  return tried(run, () => runWriteStatement(run.on, author, { items: asked.map(({ row }) => row), feed: run.feed }))
+/** null also when what was judged is not the version that was replaced. */
+function stateBefore({ version }: WrittenRow, judged: JudgedRow): number | null {
+  return judged.version === version - 1 ? judged.state : null
 }
 
 /** On its own a statement is a transaction, and can be tried again; within one, that is for whoever began it. */
 function tried<Result>(run: WriteRun, statement: () => Promise<Result>): Promise<Result> {
   return run.feed ? retryLostRaces(statement) : statement()
-}
-
-interface Asked {
-  readonly item: Registration
-  readonly row: StatementItem
-}
-
-interface Overtaken extends Asked {
-  readonly now: WrittenRow
 }
 
 /** Prefixes are locked in this order, the order in which a suspended enterprise's prefixes are. */
@@ -143,48 +147,8 @@ function noteWritten(run: WriteRun, written: readonly WrittenRow[]): void {
 function explain(asked: Asked, judged: JudgedRow): ItemOutcome | undefined {
   const error = verdictError(asked.item, judged.verdict, judged.prefix)
   if (error) return { ok: false, error }
-  return explainBy(asked, judged.version === null ? undefined : { ...judged, version: judged.version })
-}
-
-function explainBy(asked: Asked, seen: VersionSeen | undefined): ItemOutcome | undefined {
+  const seen = judged.version === null ? undefined : { ...judged, version: judged.version }
   const explanation = explainUnwritten(asked.item, seen)
   if (explanation?.kind === 'refused') return { ok: false, error: explanation.error }
   return explanation && seen && { ok: true, receipt: receipt(asked, { ...seen, outcome: 'unchanged' }) }
-}
-
-function receiptFor(asked: Asked, now: WrittenRow, stateBefore: number | null): ItemOutcome {
-  const registers = asked.item.intent === 'register'
-  const outcome = registers ? (stateBefore === REGISTERED ? 'replaced' : 'created') : 'withdrawn'
-  return { ok: true, receipt: receipt(asked, { ...now, outcome }) }
-}
-
-function receipt(
-  asked: Asked,
-  result: Pick<Receipt, 'outcome' | 'version'> & { readonly recordedAtMs: number; readonly xid: number | null },
-): Receipt {
-  return {
-    identifier: asked.item.identifier.spelling,
-    key: asked.row.key,
-    outcome: result.outcome,
-    version: result.version,
-    recordedAt: new Date(result.recordedAtMs).toISOString(),
-    contentSha256: asked.row.digest?.toString('hex') ?? null,
-    token: result.xid === null ? '' : String(result.xid),
-    propagation: 'local',
-  }
-}
-
-const FIND_REPLACED = `
-  select v.key, v.state from unnest($1::text[], $2::bigint[]) as wanted (key, version)
-  join identifier_version v on v.key = wanted.key and v.version = wanted.version`
-
-/** Whether what was written replaced a registered version, where the snapshot did not yet see the version replaced. */
-async function findReplaced(on: Queryable, overtaken: readonly Overtaken[]): Promise<ReadonlyMap<string, ItemOutcome>> {
-  if (overtaken.length === 0) return new Map()
-  const rows = await on.query<{ key: string; state: number }>(FIND_REPLACED, [
-    overtaken.map(({ row }) => row.key),
-    overtaken.map(({ now }) => now.version - 1),
-  ])
-  const states = new Map(rows.map(({ key, state }) => [key, state]))
-  return new Map(overtaken.map((one) => [one.row.key, receiptFor(one, one.now, states.get(one.row.key) ?? null)]))
 }

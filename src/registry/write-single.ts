@@ -6,17 +6,18 @@
 import type { Queryable } from '../platform/postgres.js'
 import { FEED_SPACES } from '../resolution/feed-spaces.js'
 import { type Author, type StatementItem, stateNumber, type WrittenRow } from './write-statement.js'
-import { INSERT_IDENTIFIER, msOf, ON_CONFLICT, REGISTERED } from './write-upsert.js'
+import { BOUND_WAITING, INSERT_IDENTIFIER, lockTimeout, msOf, ON_CONFLICT, REGISTERED } from './write-upsert.js'
 
-/** The state of the version replaced; null when the snapshot does not know that version yet. */
-export type SingleRow = WrittenRow & { readonly stateBefore: number | null }
+/** With the state of the version replaced; null when the snapshot does not know that version yet. */
+export type LaneRow = WrittenRow & { readonly stateBefore: number | null }
 
 // An enterprise's state is looked at through its prefix, which has a copy and is locked.
 const statement = (feed: boolean) => `
-with written as (
+with bound as materialized (select ${BOUND_WAITING('$13')} as bound),
+written as (
   ${INSERT_IDENTIFIER}
   select $1, 1, $3::smallint, p.name, nullif($2::text, $1::text), $5, $6::bytea, $7::bytea, $8, $9::bigint, now.at, now.at, k.id
-  from prefix p, api_key k, (select date_trunc('milliseconds', clock_timestamp()) as at) now
+  from bound, prefix p, api_key k, (select date_trunc('milliseconds', clock_timestamp()) as at) now
   where p.name = $4 and p.state = 'active' and p.holder_state = 'active'
     and ($11::text is null or p.enterprise_id = $11) and ($12::text[] is null or p.name = any ($12))
     and k.id = $10 and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())
@@ -42,11 +43,11 @@ const WITHOUT_FEED = statement(false)
 export async function runSingleStatement(
   on: Queryable,
   author: Author,
-  write: { readonly item: StatementItem; readonly feed: boolean },
-): Promise<SingleRow | undefined> {
-  const { item, feed } = write
+  write: { readonly item: StatementItem; readonly feed: boolean; readonly lockTimeoutMs?: number },
+): Promise<LaneRow | undefined> {
+  const { item, feed, lockTimeoutMs } = write
   if (item.candidates.length !== 1) return undefined
-  const [row] = await on.query<SingleRow>(feed ? WITH_FEED : WITHOUT_FEED, [
+  const [row] = await on.query<LaneRow>(feed ? WITH_FEED : WITHOUT_FEED, [
     item.key,
     item.spelling,
     stateNumber(item),
@@ -59,6 +60,7 @@ export async function runSingleStatement(
     author.apiKeyId,
     author.enterpriseId,
     author.prefixes,
+    lockTimeout(lockTimeoutMs),
   ])
   return row
 }

@@ -14,6 +14,7 @@
  * An item that was to be written and was not is for the caller to explain (write-outcomes.ts).
  */
 import type { Queryable } from '../platform/postgres.js'
+import { bigintArray, byteaArray, smallintArray, textArray } from '../platform/sql-arrays.js'
 import { FEED_SPACES } from '../resolution/feed-spaces.js'
 import { STANDING, type Standing } from './standing.js'
 import { INSERT_IDENTIFIER, msOf, ON_CONFLICT, REGISTERED, WITHDRAWN } from './write-upsert.js'
@@ -159,16 +160,16 @@ export async function runWriteStatement(
   const single = items.length === 1
   const text = single ? (feed ? SINGLE : SINGLE_WITHOUT_FEED) : feed ? MANY : MANY_WITHOUT_FEED
   return on.query<JudgedRow | WrittenRow>(text, [
-    items.map(({ key }) => key),
-    items.map(({ spelling }) => spelling),
-    items.map(stateNumber),
+    textArray(items.map(({ key }) => key)),
+    textArray(items.map(({ spelling }) => spelling)),
+    smallintArray(items.map(stateNumber)),
     // No prefix contains white space.
-    items.map(({ candidates }) => candidates.join(' ')),
-    items.map(({ template }) => template),
-    items.map(({ body }) => body),
-    items.map(({ digest }) => digest),
-    items.map(({ reason }) => reason),
-    items.map(({ basedOn }) => basedOn),
+    textArray(items.map(({ candidates }) => candidates.join(' '))),
+    textArray(items.map(({ template }) => template)),
+    byteaArray(items.map(({ body }) => body)),
+    byteaArray(items.map(({ digest }) => digest)),
+    textArray(items.map(({ reason }) => reason)),
+    bigintArray(items.map(({ basedOn }) => basedOn)),
     author.apiKeyId,
     author.enterpriseId,
     author.prefixes,

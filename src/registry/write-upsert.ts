@@ -31,3 +31,12 @@ export const ON_CONFLICT = `on conflict (key) do update set
 
 /** Milliseconds of a timestamp, as `Date` counts them. */
 export const msOf = (column: string) => `floor(extract(epoch from ${column}) * 1000)::bigint`
+
+/** SQL that bounds the wait for each lock that this transaction asks for from now on; null bounds nothing. */
+export const BOUND_WAITING = (timeout: string) =>
+  `set_config('lock_timeout', coalesce(null, ${timeout} || null, current_setting('lock_timeout')), true)`
+
+/** For `BOUND_WAITING`. */
+export function lockTimeout(timeoutMs: number | undefined): string | null {
+  return timeoutMs === undefined ? null : `${timeoutMs}ms`
+}

@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/platform/postgres.js'
+import { revokeApiKey } from '../../src/registry/api-keys.js'
+import { changeEnterprise, createEnterprise } from '../../src/registry/enterprises.js'
 import { type Receipt, type Registration, writeIdentifier } from '../../src/registry/identifiers.js'
 import {
   joinWrites,
@@ -7,8 +9,18 @@ import {
   MAX_STATEMENTS_IN_FLIGHT,
   MAX_WAITING_WRITES,
 } from '../../src/registry/join-writes.js'
+import { allotPrefix, changePrefix } from '../../src/registry/prefixes.js'
 import type { Registry } from '../../src/registry/registry.js'
-import { ABSENT, feedOf, type RegistryFixture, registration, registryFixture, version, withdrawal } from './fixture.js'
+import {
+  ABSENT,
+  enterpriseUser,
+  feedOf,
+  type RegistryFixture,
+  registration,
+  registryFixture,
+  version,
+  withdrawal,
+} from './fixture.js'
 
 let fixture: RegistryFixture
 let joined: Registry
@@ -60,18 +72,116 @@ test('writes of the same identifier follow each other', async () => {
   expect(await feedOf(fixture.db, 'i:88.118.8/same')).toEqual(results[2]?.status === 'fulfilled' ? [1, 2] : [1])
 })
 
-test('different API keys share no statement, and what a key may not do it may not do in company', async () => {
-  const [ours, theirs, foreign] = await Promise.allSettled([
-    write(registration('88.118.8/ours', 'a')),
-    writeIdentifier(joined, fixture.globex, registration('88.118.9/theirs', 'a')),
-    writeIdentifier(joined, fixture.globex, registration('88.118.8/theirs', 'a')),
-  ])
-  expect(foreign).toMatchObject({ reason: { code: 'prefix-not-held' } })
-  const [one, other] = [ours, theirs].map((result) => (result as PromiseFulfilledResult<Receipt>).value)
-  expect(one!.token).not.toBe(other!.token)
-  const readOnly = { ...fixture.acme, scopes: ['read'] as const }
-  await expect(writeIdentifier(joined, readOnly, registration('88.118.8/x', 'a'))).rejects.toMatchObject({
-    code: 'not-permitted',
+describe('writes of different API keys', () => {
+  test('share a statement, each in the name of its own key', async () => {
+    const [ours, theirs, administrators] = await Promise.all([
+      write(registration('88.118.8/ours', 'a')),
+      writeIdentifier(joined, fixture.globex, registration('88.118.9/theirs', 'a')),
+      writeIdentifier(joined, fixture.admin, registration('88.118.9/administrators', 'a')),
+    ])
+    expect(new Set([ours, theirs, administrators].map(({ token }) => token)).size).toBe(1)
+    expect(fixture.committed).toHaveLength(1)
+    const authors = await fixture.db.query<{ key: string; author: string }>(
+      `select key, recorded_by as author from identifier where key = any ($1) order by key`,
+      [[ours!.key, theirs!.key, administrators!.key]],
+    )
+    expect(authors.map(({ author }) => author)).toEqual([
+      fixture.acme.apiKeyId,
+      fixture.admin.apiKeyId,
+      fixture.globex.apiKeyId,
+    ])
+  })
+
+  test('may in company what they may alone, and no more', async () => {
+    const { registry, admin, acme, globex } = fixture
+    await createEnterprise(registry, admin, { id: 'short', name: 'Short-lived' })
+    await allotPrefix(registry, admin, { prefix: '88.7', enterpriseId: 'short' })
+    await allotPrefix(registry, admin, { prefix: '88.118.81', enterpriseId: 'acme' })
+    await allotPrefix(registry, admin, { prefix: '88.118.82', enterpriseId: 'acme' })
+    await changePrefix(registry, admin, { prefix: '88.118.82', state: 'suspended' })
+    const limited = await enterpriseUser(registry, acme, { enterpriseId: 'acme', prefixes: ['88.118.81'] })
+    const revoked = await enterpriseUser(registry, acme, { enterpriseId: 'acme' })
+    const expired = await enterpriseUser(registry, acme, { enterpriseId: 'acme' })
+    const suspended = await enterpriseUser(registry, admin, { enterpriseId: 'short' })
+    await revokeApiKey(registry, admin, revoked.apiKeyId)
+    await fixture.db.query(`update api_key set expires_at = clock_timestamp() where id = $1`, [expired.apiKeyId])
+    await changeEnterprise(registry, admin, { id: 'short', state: 'suspended' })
+    const unknown = { ...globex, apiKeyId: 'unknown' }
+
+    const principals = { admin, acme, globex, limited, revoked, expired, suspended, unknown }
+    const prefixes = ['88.118.8', '88.118.9', '88.118.81', '88.118.82', '88.7', '88.118.77']
+    const cases = Object.entries(principals).flatMap(([who, principal]) =>
+      prefixes.map((prefix) => ({ principal, name: `${prefix}/by-${who}` })),
+    )
+    const outcomes = async (on: Registry, suffix: string) => {
+      const writes = cases.map(({ principal, name }) =>
+        writeIdentifier(on, principal, registration(`${name}-${suffix}`, 'a')),
+      )
+      return (await Promise.allSettled(writes)).map((result, at) => [
+        cases[at]!.name,
+        result.status === 'fulfilled' ? result.value.outcome : result.reason.code,
+      ])
+    }
+    const alone = await outcomes(registry, 'alone')
+    expect(await outcomes(joined, 'together')).toEqual(alone)
+    const written = await fixture.db.query(`select from identifier where key like '%-together'`)
+    expect(written).toHaveLength(alone.filter(([, outcome]) => outcome === 'created').length)
+    expect(new Set(alone.map(([, outcome]) => outcome)).size).toBeGreaterThan(5)
+  })
+
+  test('a scope that the key has not is missed in company too', async () => {
+    const readOnly = { ...fixture.acme, scopes: ['read'] as const }
+    const [refused, good] = await Promise.allSettled([
+      writeIdentifier(joined, readOnly, registration('88.118.8/x', 'a')),
+      writeIdentifier(joined, fixture.globex, registration('88.118.9/scope', 'a')),
+    ])
+    expect(refused).toMatchObject({ reason: { code: 'not-permitted' } })
+    expect(good).toMatchObject({ value: { outcome: 'created' } })
+  })
+
+  test('one that the database cannot take is no harm to the others', async () => {
+    const bad = registration('88.118.8/bad', 'a')
+    const unstorable = { ...bad, identifier: { ...bad.identifier, key: '88.118.8/worse\0' } }
+    const [refused, ...good] = await Promise.allSettled([
+      write(unstorable),
+      write(registration('88.118.8/beside', 'a')),
+      writeIdentifier(joined, fixture.globex, registration('88.118.9/beside', 'a')),
+    ])
+    expect(refused?.status).toBe('rejected')
+    expect(good.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+  })
+
+  test('one that waits for a lock does not make the others wait, then or later', async () => {
+    await write(registration('88.118.8/held', 'a'))
+    const registry = joinWrites(fixture.registry)
+    const held = () => writeIdentifier(registry, fixture.acme, registration('88.118.8/held', 'b'))
+    const free = (name: string) => writeIdentifier(registry, fixture.globex, registration(`88.118.9/${name}`, 'b'))
+    let settled = false
+    let waiting: Promise<unknown> = Promise.resolve()
+    await fixture.db.transaction(async (tx) => {
+      await tx.query(`select from identifier where key = '88.118.8/held' for update`)
+      waiting = held().finally(() => {
+        settled = true
+      })
+      expect(await free('first')).toMatchObject({ outcome: 'created' })
+      // Not even a shared statement's moment: by now the key that waits shares none.
+      const more = held().catch(() => undefined)
+      waiting = Promise.all([waiting, more])
+      const seen = fixture.committed.length
+      expect(await free('second')).toMatchObject({ outcome: 'created' })
+      expect(fixture.committed.length).toBe(seen + 1)
+      expect(settled).toBe(false)
+    })
+    await waiting
+    expect(await feedOf(fixture.db, 'i:88.118.8/held')).toEqual([1, 2])
+  })
+
+  test('one key that floods does not keep another waiting behind all it has', async () => {
+    const flood = Array.from({ length: 1_000 }, (_, at) => write(registration(`88.118.8/rush-${at}`, 'a')))
+    const receipt = await writeIdentifier(joined, fixture.globex, registration('88.118.9/calm', 'a'))
+    const before = fixture.committed.findIndex(({ xid }) => String(xid) === receipt.token)
+    expect(before).toBeLessThan(MAX_STATEMENTS_IN_FLIGHT * 2)
+    await Promise.all(flood)
   })
 })
 
