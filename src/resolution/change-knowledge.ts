@@ -135,8 +135,7 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
       }
     }
     for (const [key, version] of newest) {
-      // Of a first version nothing older can be cached but "absent", which the sketch rejects; imports bring millions.
-      if (version > 1) recent.set(key, Math.max(version, recent.get(key) ?? 0))
+      recent.set(key, Math.max(version, recent.get(key) ?? 0))
       for (const listener of changeListeners) listener(key, version)
     }
   }
