@@ -140,7 +140,7 @@ async function ask(
   { key, demand, ...asking }: Asking & { readonly key: number; readonly demand: Demand | undefined },
 ): Promise<boolean> {
   const { catalogue, lines, newest } = reader
-  const query = demand !== undefined && demand.token === undefined ? `?minVersion=${demand.minVersion}` : ''
+  const query = demand !== undefined && demand.token === undefined ? `?min-version=${demand.minVersion}` : ''
   const headers = demand?.token === undefined ? [] : [`Jiexi-Token: ${demand.token}`]
   const path = `/v1/identifiers/${catalogue.keys[key]}${query}`
   const at = begun(reader, asking)
