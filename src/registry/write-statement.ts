@@ -77,9 +77,12 @@ export interface WrittenRow {
   readonly xid: number | null
 }
 
-/** A row's writer as a 64-bit transaction id: its 32 bits, in the newest past in which they can have been given. */
+/**
+ * A row's writer as a 64-bit transaction id: its 32 bits, in the newest past in which they can have been given. While older
+ * transactions are open, this one's own id lies beyond its snapshot, and it sees its own rows.
+ */
 const ROW_XID = `(select now.xid - ((now.xid - i.xmin::text::bigint) & 4294967295)
-    from (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xid) now)`
+    from (select greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned())::text::bigint as xid) now)`
 
 /**
  * SQL for the longest prefix here of those in a text, separated by spaces, with the verdict on an author.

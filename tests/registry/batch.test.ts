@@ -69,6 +69,20 @@ test('an identifier that comes up repeatedly is written repeatedly, in order, in
   expect(String(fixture.committed.at(-1)!.xid)).toBe(tokens[0])
 })
 
+test('the token of what one transaction wrote and found again is the same while older transactions are open', async () => {
+  const outcomes = await fixture.db.transaction(async (older) => {
+    await older.query('select pg_current_xact_id()')
+    return write([
+      registration('88.118.8/while-open', 'a'),
+      registration('88.118.8/while-open', 'b'),
+      registration('88.118.8/while-open', 'b'),
+    ])
+  })
+  expect(outcomes).toMatchObject([{}, { receipt: { version: 2 } }, { receipt: { outcome: 'unchanged', version: 2 } }])
+  const tokens = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.receipt.token] : []))
+  expect(new Set(tokens)).toEqual(new Set([String(fixture.committed.at(-1)!.xid)]))
+})
+
 test('a batch in which nothing is written leaves the feed alone', async () => {
   const before = await countFeedRows()
   await write([withdrawal('88.118.8/nothing'), registration('88.118.9/foreign', 'a')])
