@@ -20,6 +20,7 @@ import type { Config } from './platform/config.js'
 import { requireFreePort, urlOf } from './platform/free-port.js'
 import { type Lifecycle, lifecycle } from './platform/lifecycle.js'
 import type { Logger } from './platform/logger.js'
+import { type LoopDelay, loopDelay } from './platform/loop-delay.js'
 import { migrate } from './platform/migrate.js'
 import type { Database } from './platform/postgres.js'
 import { consoleDoor } from './protocols/console/door.js'
@@ -47,7 +48,7 @@ import { authorities, refuseForeign } from './resolution/authorities.js'
 import { askedAnew, withToken } from './resolution/catching-up.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
 import { nameIn } from './resolution/feed-spaces.js'
-import { loadShedding } from './resolution/load-shedding.js'
+import { loadShedding, refuseWhenBehind } from './resolution/load-shedding.js'
 import { measured, measuredHits } from './resolution/measured.js'
 import { memoryCached, remembered } from './resolution/memory-cached.js'
 import { type MemoryStore, memoryStore } from './resolution/memory-store.js'
@@ -96,6 +97,7 @@ interface Core {
   readonly knowledge: ChangeKnowledge
   readonly memory: MemoryStore
   readonly metrics: NodeMetrics
+  readonly loop: LoopDelay
 }
 
 /** Entries in Redis that nobody asks for any more go after this; validity is the change feed's business. */
@@ -127,7 +129,8 @@ async function start(
   const applied = await untilAvailable(log, () => migrate(db))
   if (applied.length > 0) log.info(`Migrated the database: ${applied.join(', ')}`)
 
-  const core = coreOf({ config, log, database, redis, membership })
+  const loop = await life.start('loop delay', () => loopDelay(clock), { stop: (it) => it.stop() })
+  const core = coreOf({ config, log, database, redis, membership, loop })
   const { knowledge } = core
   // Before the first poll: staleness-bounds.ts says why.
   await untilAvailable(log, () => noteStalenessBound(db, config.stalenessBoundMs))
@@ -239,6 +242,7 @@ function chainOf(core: Core, parts: ChainParts): Resolve {
     measured(metrics.lookups, clock),
     withToken({ knowledge, catchUp }),
     ...(config.memoryCacheBytes > 0 ? [memoryCached({ ...stalePolicy, store: memory })] : []),
+    refuseWhenBehind(core.loop.isOverloaded),
     askedAnew({ catchUp }),
     refuseForeign(parts.routes),
     // Half the bound: the other half is the routes', which a flight may have found that old.
@@ -264,6 +268,7 @@ function doorsOf(core: Core, parts: DoorParts): FastifyInstance {
   const app = httpServer({
     trustProxy: config.trustProxy,
     drainMs: config.drainSeconds * 1000,
+    isOverloaded: core.loop.isOverloaded,
     observe: metrics.httpAnswered,
     onArrival: access.arrived,
     isDiverted: access.wants,

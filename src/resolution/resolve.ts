@@ -5,6 +5,7 @@
  *   measured      counts it, notes its time
  *   withToken     sees to it that the write is known here that the caller demands to see
  *   memory        answers here and now while the change feed is fresh, and validates what comes back before keeping it
+ *   refuseWhenBehind  refuses what costs more than a refusal, while this process is behind with its work
  *   askedAnew     sees to it that routes are current for who demands the authority's own answer
  *   singleFlight  joins look-ups of one key that are under way
  *   shared        Redis: one MGET per tick; an entry counts only if its MAC holds and the change feed agrees

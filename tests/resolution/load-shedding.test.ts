@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { changeKnowledge } from '../../src/resolution/change-knowledge.js'
-import { loadShedding } from '../../src/resolution/load-shedding.js'
+import { loadShedding, refuseWhenBehind } from '../../src/resolution/load-shedding.js'
 import { compose } from '../../src/resolution/resolve.js'
 import { manualClock } from '../support/manual-clock.js'
 import { queryFor } from '../support/query-for.js'
@@ -40,3 +40,16 @@ function setUp() {
   const release = authority.delaysReplies()
   return { authority, release, resolve: compose([loadShedding(MOST)], authority.resolve) }
 }
+
+test('while this process is behind, look-ups that come here are refused and nobody is asked; later they are answered', async () => {
+  let isBehind = true
+  let asked = 0
+  const resolve = compose([refuseWhenBehind(() => isBehind)], async ({ identifier }) => {
+    asked += 1
+    return { kind: 'absent', key: identifier.key, prefix: '88.100.1', version: 0, tier: 'registry', stamp: 1 }
+  })
+  expect(() => resolve(queryFor(PUMP))).toThrow(expect.objectContaining({ code: 'overloaded', retryAfterSeconds: 1 }))
+  expect(asked).toBe(0)
+  isBehind = false
+  expect(await resolve(queryFor(PUMP))).toMatchObject({ kind: 'absent' })
+})

@@ -2,6 +2,7 @@
  * For those who run the node. `/livez`: the process answers; restart it if not. `/readyz`: look-ups can be answered;
  * send traffic elsewhere if not. Redis is an accelerator, so its loss never makes a node unready.
  */
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /** What the node runs on and how that is doing. */
@@ -30,6 +31,13 @@ export interface WorkersReadiness {
 export interface OperationsOptions {
   readonly readiness: () => Readiness | Promise<Readiness>
   readonly metrics: { text(): Promise<string>; readonly contentType: string }
+}
+
+const PATHS = new Set(['/livez', '/readyz', '/metrics'])
+
+/** Answered however much there is to do: who would otherwise know why the rest is refused? */
+export function isForOperators({ url }: Pick<IncomingMessage, 'url'>): boolean {
+  return PATHS.has(url ?? '')
 }
 
 export function operations(app: FastifyInstance, { readiness, metrics }: OperationsOptions): void {

@@ -17,6 +17,7 @@ import { type Drain, drain } from './drain.js'
 import { fastLane, type LaneDoor } from './fast-lane.js'
 import { ourError } from './fastify-errors.js'
 import { headFault } from './head-faults.js'
+import { isForOperators } from './operations.js'
 import { HttpRefusal, isInternal } from './problem.js'
 import { nextRequestId, requestIdOf } from './request-id.js'
 import { endWithProblem, replyWithProblem, respondWithProblem } from './send-problem.js'
@@ -38,6 +39,8 @@ export interface HttpServerOptions {
   readonly trustProxy?: boolean | string | readonly string[]
   /** For how long connections may end of themselves when the server is closed (drain.ts). Default 0: idle ones end at once. */
   readonly drainMs?: number
+  /** Whether what comes now is to be refused, with 503, for what has come before. Who runs the node is answered all the same. */
+  readonly isOverloaded?: () => boolean
   /** Told of every answer's status. */
   readonly observe?: (status: number) => void
   /** Told of every request when it arrives. */
@@ -147,6 +150,10 @@ function hardened(
     }
     options.onArrival?.({ request, response })
     boundBody({ request, response }, bodyTimeoutMs, (late) => endLate({ request, response }, bodyTimeoutMs, late))
+    if (options.isOverloaded?.() === true && !isForOperators(request)) {
+      options.observe?.(refuseBare({ request, response }, overload()))
+      return
+    }
     handler(request, response)
   }
   const server = createServer(
@@ -216,6 +223,13 @@ function endLate({ request, response }: Exchange, bodyTimeoutMs: number, { recei
     )
   }
   request.socket.destroySoon()
+}
+
+/** Its body, if it has one, is read and dropped, so that the connection serves the next request. */
+function overload(): NodeError {
+  return new NodeError('overloaded', 'This node is behind with its work. Nothing of the request was carried out.', {
+    retryAfterSeconds: 1,
+  })
 }
 
 function seconds(ms: number): string {
