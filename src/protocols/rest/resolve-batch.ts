@@ -5,6 +5,7 @@
  * for below is awaited, a bounded number at a time so that one batch cannot fill the queue of everybody.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Identifier } from '../../identifier/identifier.js'
 import { parseIdentifier } from '../../identifier/parse.js'
 import type { Answer } from '../../record/answer.js'
 import type { Reader } from '../../record/select.js'
@@ -73,8 +74,10 @@ async function resolveAll<Encoded>(batch: Batch, encode: (result: Result) => Enc
   const { identifiers } = batch
   const results = new Array<Encoded>(identifiers.length)
   let waiting: Promise<void>[] = []
-  for (const [at, identifier] of identifiers.entries()) {
-    const outcome = resolveOne(batch, identifier)
+  const ask = asker(batch.demands)
+  for (let at = 0; at < identifiers.length; at++) {
+    const identifier = identifiers[at]!
+    const outcome = resolveOne(batch, identifier, ask)
     if (!(outcome instanceof Promise)) {
       results[at] = encode({ identifier, outcome })
       continue
@@ -93,14 +96,26 @@ async function resolveAll<Encoded>(batch: Batch, encode: (result: Result) => Enc
   return results
 }
 
+type Ask = (identifier: Identifier) => Query
+
+/** Queries of one batch. Most demand nothing, and are then as small as they can be. */
+function asker({ face, ...demands }: Batch['demands']): Ask {
+  if (Object.keys(demands).length > 0) return (identifier) => ({ ...demands, ...(face && { face }), identifier })
+  return face === undefined ? (identifier) => ({ identifier }) : (identifier) => ({ identifier, face })
+}
+
 /** An error is an outcome of its item, not of the batch. */
-function resolveOne({ resolve, demands }: Batch, text: string): Result['outcome'] | Promise<Result['outcome']> {
+function resolveOne(
+  { resolve, demands }: Batch,
+  text: string,
+  ask: Ask,
+): Result['outcome'] | Promise<Result['outcome']> {
   const parsed = parseIdentifier(text)
   if (!parsed.ok) return { error: identifierError(parsed) }
-  const judged = (answer: Answer) => judge(answer, demands.minVersion)
   try {
-    const answer = resolve({ ...demands, identifier: parsed.value })
-    return answer instanceof Promise ? answer.then(judged).catch((error: unknown) => ({ error })) : judged(answer)
+    const answer = resolve(ask(parsed.value))
+    if (!(answer instanceof Promise)) return judge(answer, demands.minVersion)
+    return answer.then((later) => judge(later, demands.minVersion)).catch((error: unknown) => ({ error }))
   } catch (error) {
     return { error }
   }
