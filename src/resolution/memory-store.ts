@@ -20,7 +20,8 @@ export interface MemoryStore {
 
 /** Share of the capacity that negative answers may take. */
 const NEGATIVE_SHARE = 0.1
-const MEAN_ENTRY_BYTES = 512
+/** An answer of some 450 octets and what a door sends of it. */
+const MEAN_ENTRY_BYTES = 1_024
 const MEAN_NEGATIVE_ENTRY_BYTES = 128
 
 export function memoryStore(capacityBytes: number): MemoryStore {
