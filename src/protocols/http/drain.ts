@@ -8,7 +8,6 @@
  *
  * Node's `server.close()` destroys connections of the last kind at once, and whoever is just sending gets a reset.
  */
-import { once } from 'node:events'
 import type { Server, ServerResponse } from 'node:http'
 import net, { type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -78,7 +77,12 @@ function acceptNoMore(server: Server): void {
 }
 
 async function empty(open: ReadonlySet<Socket>): Promise<void> {
-  for (let [one] = open; one; [one] = open) await once(one, 'close')
+  for (let [one] = open; one; [one] = open) await closing(one)
+}
+
+/** Not `once` of node:events: it fails with the connection's errors, and clients reset theirs as they please. */
+function closing(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
 async function within(ms: number, wanted: Promise<unknown>): Promise<void> {

@@ -59,6 +59,20 @@ test('an idle connection is left alone while its keep-alive time may run, and en
   if (!ended) await once(sockets[0]!, 'end')
 })
 
+test('a client that resets its connection while draining cuts nobody else off', async () => {
+  const { app, close, slow } = await serving(LONG_MS)
+  await connect(app.listeningOrigin)
+  const answer = (await connect(app.listeningOrigin)).ask('/slow')
+  await slow.begun
+  const closed = close()
+  await refusesConnections(app.listeningOrigin)
+  sockets[0]!.resetAndDestroy()
+  await expect.poll(() => connections(app)).toBe(1)
+  slow.finish()
+  expect(await answer).toMatchObject({ status: 200, headers: { connection: 'close' } })
+  await closed
+})
+
 test('without connections the drain ends at once', async () => {
   const { app, close } = await serving(LONG_MS)
   await (await connect(app.listeningOrigin)).ask('/ready')
