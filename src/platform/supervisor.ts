@@ -126,6 +126,8 @@ export function supervisor(options: SupervisorOptions): Supervisor {
     for (;;) {
       await delay(pauseMs(slot.failures))
       if (stopping) throw new NodeError('internal', 'no worker is started any more: the node is stopping')
+      // Whoever replaces all workers has been quicker.
+      if (slot.current !== undefined) return
       try {
         return await fill(slot)
       } catch (error) {

@@ -3,8 +3,11 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, expect, test, vi } from 'vitest'
 import { isAlive } from '../../src/platform/process-facts.js'
+import { supervisor } from '../../src/platform/supervisor.js'
+import type { WorkerProcess } from '../../src/platform/worker-process.js'
 import { runTypeScript } from '../support/child.js'
 import type { Behaviour } from './children/worker.js'
 
@@ -82,12 +85,60 @@ test('asked again while workers are being replaced, it replaces them once more',
   expect(await supervised.ends()).toBe(0)
 })
 
+test('a worker whose place was filled during the pause before its replacement is not replaced twice', async () => {
+  const launched: { readonly worker: WorkerProcess; end(): void }[] = []
+  const them = supervisor({
+    workers: 1,
+    launch: (slot) => {
+      const one = imaginaryWorker(slot, launched.length + 1)
+      launched.push(one)
+      return one.worker
+    },
+    drainWithinMs: 1_000,
+    log: { info: () => undefined, error: () => undefined },
+    onGivenUp: () => undefined,
+  })
+  await them.start()
+  for (const times of [1, 2]) {
+    launched.at(-1)!.end()
+    await vi.waitUntil(() => launched.length === times + 1 && them.count().up === 1)
+  }
+  // Two were replaced at once or nearly so; the next has to wait for 200 ms.
+  launched.at(-1)!.end()
+  await vi.waitUntil(() => them.count().up === 0)
+  await them.roll()
+  expect(launched).toHaveLength(4)
+  await delay(400)
+  expect(launched).toHaveLength(4)
+  await them.stop()
+})
+
 test('the worker program is not for people', { timeout: LONG_MS }, async () => {
   const worker = runTypeScript(path.resolve(import.meta.dirname, '../../src/worker.ts'))
   children.push(worker.process)
   expect(await worker.ended).toBe(1)
   expect(worker.output()).toContain('Use `npm start`')
 })
+
+/** Serves at once, and ends when it is told to. */
+function imaginaryWorker(slot: number, pid: number) {
+  let end: () => void = () => undefined
+  const exited = new Promise<string>((resolve) => (end = () => resolve('ended')))
+  const worker: WorkerProcess = {
+    slot,
+    pid,
+    ready: Promise.resolve(),
+    exited,
+    offer: () => undefined,
+    load: () => 0,
+    snapshot: async () => undefined,
+    tell: () => undefined,
+    ping: () => 1,
+    drain: () => end(),
+    kill: () => end(),
+  }
+  return { worker, end: () => end() }
+}
 
 function supervise(behaviour: Behaviour, workers: number) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'jiexi-supervisor-'))
