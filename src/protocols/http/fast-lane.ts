@@ -56,6 +56,8 @@ interface WithFields {
 }
 
 const HEAD_END = '\r\n\r\n'
+/** Answers to requests that came in one piece are put together up to here: a request may be a thousandth of its answer. */
+const MAX_PIECE_OCTETS = 64 * 1024
 
 /** Takes the connections of the server before node:http does. */
 export function fastLane(server: Server, options: LaneOptions): void {
@@ -92,6 +94,7 @@ class Lane {
     this.#socket = socket
     this.#options = options
     socket.on('data', this.#onData)
+    socket.on('drain', this.#onDrain)
     socket.on('end', this.#onEnd)
     socket.on('error', this.#onError)
     socket.on('timeout', this.#onTimeout)
@@ -142,6 +145,14 @@ class Lane {
         return
       }
       answers += answer
+      if (answers.length < MAX_PIECE_OCTETS) continue
+      this.#expectWithin(this.#options.keepAliveMs)
+      this.#send(answers)
+      answers = ''
+      if (this.#socket.writableNeedDrain) {
+        this.#unread = text.slice(at)
+        return
+      }
     }
     this.#keep(text, at, answers)
   }
@@ -175,10 +186,8 @@ class Lane {
   }
 
   #send(answers: string): void {
-    if (answers === '' || this.#socket.write(answers, 'latin1')) return
     // Whoever does not read its answers is not asked for more.
-    this.#socket.pause()
-    this.#socket.once('drain', () => this.#socket.resume())
+    if (answers !== '' && !this.#socket.write(answers, 'latin1')) this.#socket.pause()
   }
 
   #await(answer: Promise<LaneAnswer>, head: Head): void {
@@ -204,7 +213,7 @@ class Lane {
     this.#goOn()
   }
 
-  /** After an answer that came later. */
+  /** After an answer that came later, or when those sent before have gone. */
   #goOn(): void {
     const socket = this.#socket
     if (socket.readableEnded) {
@@ -212,7 +221,11 @@ class Lane {
       socket.destroySoon()
       return
     }
-    if (socket.isPaused() && !socket.writableNeedDrain) socket.resume()
+    if (socket.writableNeedDrain) {
+      socket.pause()
+      return
+    }
+    if (socket.isPaused()) socket.resume()
     if (this.#unread !== '') this.#read()
   }
 
@@ -262,6 +275,7 @@ class Lane {
     if (answers !== '') socket.write(answers, 'latin1')
     for (const [event, listener] of [
       ['data', this.#onData],
+      ['drain', this.#onDrain],
       ['end', this.#onEnd],
       ['error', this.#onError],
       ['timeout', this.#onTimeout],
@@ -275,6 +289,10 @@ class Lane {
     this.#options.leave()
     // After node:http listens, and before anything newer is read.
     socket.emit('data', rest)
+  }
+
+  readonly #onDrain = (): void => {
+    if (!this.#isOccupied()) this.#goOn()
   }
 
   readonly #onEnd = (): void => {

@@ -7,13 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { accessLog } from '../../../src/protocols/http/access-log.js'
 import { fastLane, knownOf } from '../../../src/protocols/http/fast-lane.js'
-import { readyOctets, readyStart } from '../../../src/protocols/http/ready-response.js'
+import { readyOctets, readyStart, sendReady } from '../../../src/protocols/http/ready-response.js'
 import { httpServer, KEEP_ALIVE_SECONDS } from '../../../src/protocols/http/server.js'
 
 const KNOWN = '/known'
 const LATER = '/later'
 const LARGE_OCTETS = 8_000_000
 const BODY = 'known at once'
+const LARGE_BODY = 'x'.repeat(2_000_000)
 const HEAD = ['Content-Type', 'text/plain', 'Content-Length', String(BODY.length)]
 const FIELDS = 'Host: x\r\nUser-Agent: test\r\nAccept: */*\r\nConnection: keep-alive'
 
@@ -203,6 +204,40 @@ test('a client that reads nothing is not answered without end', async () => {
   socket.destroy()
 })
 
+test('however much is asked for in one packet, no more is answered than the client takes', async () => {
+  const { app, times } = await servingLarge()
+  const socket = net.connect(portOf(app), '127.0.0.1')
+  socket.pause()
+  socket.write(get(KNOWN).repeat(150) + last('/ordinary'))
+  await vi.waitUntil(() => times.asked > 0)
+  // The kernel's buffers take some megabytes.
+  await delay(100)
+  expect(times.asked).toBeLessThan(100)
+  let octets = 0
+  socket.on('data', (piece: Buffer) => (octets += piece.length)).resume()
+  await once(socket, 'end')
+  expect(times.asked).toBe(150)
+  expect(octets).toBeGreaterThan(151 * LARGE_BODY.length)
+  await app.close()
+})
+
+test('the lane goes on after an ordinary answer that the kernel could not take at once', async () => {
+  const { app } = await servingLarge()
+  const socket = net.connect(portOf(app), '127.0.0.1')
+  // More than the kernel's buffers take, of a client that reads nothing until it has sent all.
+  socket.pause()
+  for (let times = 0; times < 8; times += 1) {
+    socket.write(get('/ordinary'))
+    await delay(20)
+  }
+  socket.write(last(KNOWN))
+  let octets = 0
+  socket.on('data', (piece: Buffer) => (octets += piece.length)).resume()
+  await once(socket, 'end')
+  expect(octets).toBeGreaterThan(9 * LARGE_BODY.length)
+  await app.close()
+})
+
 test.each(['/slow', LATER, '/half-known'])(
   'a client that goes while its request is under way harms nobody (%s)',
   async (path) => {
@@ -316,6 +351,24 @@ test('a drain ends a connection of the lane with its next answer, or when its ti
   await closed
   await Promise.all(ended)
 })
+
+/** In the lane and, as an ordinary request, with a response that is finished before it is sent. */
+async function servingLarge() {
+  const app = httpServer()
+  const ready = { start: readyStart(['Content-Length', String(LARGE_BODY.length)]), body: LARGE_BODY }
+  const times = { asked: 0 }
+  app.openLane(() => (path) => {
+    if (path !== KNOWN) return undefined
+    times.asked += 1
+    return readyOctets(ready, KEEP_ALIVE_SECONDS)
+  })
+  app.answerEarly((_request, response) => {
+    if (!sendReady(response, ready, KEEP_ALIVE_SECONDS)) response.end(LARGE_BODY)
+    return true
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return { app, times }
+}
 
 /** All that comes back until the server closes the connection; each piece is a packet of its own. */
 function exchange(app: { readonly server: Server }, pieces: readonly string[]): Promise<string> {
