@@ -7,10 +7,11 @@
  */
 import { type KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
+import type { IdentifierRecord } from '../../record/record.js'
 import type { HandleIndex } from './codec-body.js'
 import type { Envelope } from './codec-envelope.js'
 import type { Message } from './codec-message.js'
-import type { Peer } from './operation.js'
+import type { OperationRequest, Peer, Reply } from './operation.js'
 
 export interface Arrival {
   readonly envelope: Envelope
@@ -53,6 +54,17 @@ export interface RefusedRequest {
 export interface Protection {
   /** @throws NodeError when it could not be found out, `authority-unavailable` for one */
   open(arrival: Arrival): Opened | Promise<Opened>
+}
+
+/** For look-ups of values that are not public. Absent: everybody is shown the public ones. */
+export interface RestrictedReads {
+  /** Whether the identity may read what only administrators may. */
+  mayRead(identity: HandleIndex, record: IdentifierRecord): boolean | Promise<boolean>
+  /**
+   * The challenge for somebody unknown. Once it is answered, the same request comes to the same operation again, with the
+   * identity that was proved.
+   */
+  challenge(request: OperationRequest): Reply | Promise<Reply>
 }
 
 /** Signs certified answers with the node's key. RSA signatures are PKCS #1 v1.5. */
