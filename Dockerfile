@@ -35,7 +35,7 @@ COPY --from=build /app/dist ./dist
 RUN install -d -o 1000 -g 1000 /data
 # By number, so that an orchestrator can see that it is not root.
 USER 1000:1000
-EXPOSE 8080
+EXPOSE 8080 2641/tcp 2641/udp 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/readyz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM

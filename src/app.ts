@@ -1,5 +1,7 @@
 /** The composition root: makes one running node of the parts. Only main.ts and tests import it. */
 import { randomUUID } from 'node:crypto'
+import type { Socket as DatagramSocket } from 'node:dgram'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type LoadedDemo, loadDemo } from './demo/load.js'
@@ -17,13 +19,22 @@ import {
 } from './platform/backing-services.js'
 import { systemClock as clock } from './platform/clock.js'
 import type { Config } from './platform/config.js'
+import { type Entrance, openEntrance } from './platform/entrance.js'
+import { messageOf, NodeError } from './platform/errors.js'
 import { requireFreePort, urlOf } from './platform/free-port.js'
 import { type Lifecycle, lifecycle } from './platform/lifecycle.js'
 import type { Logger } from './platform/logger.js'
 import { type LoopDelay, loopDelay } from './platform/loop-delay.js'
 import { migrate } from './platform/migrate.js'
 import type { Database } from './platform/postgres.js'
+import { SETTINGS, USUAL_HANDLE_HTTP_PORT, USUAL_HANDLE_PORT } from './platform/settings.js'
+import { openWanted, requireWantedPort, type WantedPort } from './platform/usual-port.js'
+import type { DoorName } from './platform/worker-messages.js'
 import { consoleDoor } from './protocols/console/door.js'
+import { type HandleDoor, handleDoor } from './protocols/handle/door.js'
+import { type Certificate, plainOrTls } from './protocols/handle/first-octet.js'
+import { type HandlePorts, type OpenPorts, ownAddresses, ownSiteOctets } from './protocols/handle/own-site.js'
+import type { StrayPacket } from './protocols/handle/udp.js'
 import { accessLog } from './protocols/http/access-log.js'
 import { serveGiven } from './protocols/http/given-connections.js'
 import { operations, type Readiness, type WorkersReadiness } from './protocols/http/operations.js'
@@ -31,6 +42,7 @@ import { problemPages } from './protocols/http/problem-pages.js'
 import { httpServer } from './protocols/http/server.js'
 import { restDoor } from './protocols/rest/door.js'
 import { importRoutes } from './protocols/rest/imports.js'
+import type { Remembered } from './protocols/rest/plain-lane.js'
 import { ensureAdminKey, findPrincipal } from './registry/api-keys.js'
 import { changeAnnouncer } from './registry/change-announcer.js'
 import { changeFollower } from './registry/change-follower.js'
@@ -60,6 +72,8 @@ import { type WriteTokens, writeTokens } from './resolution/write-token.js'
 export interface RunningNode {
   /** Where it listens, such as `http://127.0.0.1:8080`; empty where its supervisor does. */
   readonly url: string
+  /** Of the Handle System's protocols, where its supervisor does not listen for it. */
+  readonly handle: HandlePorts
   readonly database: Omit<OpenedDatabase, 'db'>
   readonly redis: OpenedRedis['kind']
   readonly demo: LoadedDemo | undefined
@@ -75,8 +89,19 @@ export interface Membership {
   workers(): WorkersReadiness
   /** Of all workers, as the text that is scraped. */
   metricsText(): Promise<string>
-  /** Told when the node serves the connections that are given to it, in place of listening. */
-  serves(take: (connection: Socket) => void): void
+  /** What its supervisor listens on for the Handle System's protocols. */
+  readonly handle: HandlePorts
+  /** Takes a packet that another worker puts together; false: this one does. */
+  passOn(packet: StrayPacket): boolean
+  /** Told when the node serves what is given to it, in place of listening. */
+  serves(takes: NodeTakes): void
+}
+
+/** What a node does with what its supervisor has accepted. */
+export interface NodeTakes {
+  readonly connection: Readonly<Record<DoorName, (connection: Socket) => void>>
+  datagrams(socket: DatagramSocket): void
+  packet(packet: StrayPacket): void
 }
 
 export interface StartOptions {
@@ -122,7 +147,7 @@ async function start(
 ): Promise<RunningNode> {
   const { life, membership } = options
   const isAlone = membership === undefined
-  if (isAlone) await requireFreePort(config)
+  if (isAlone) await requireFreePorts(config)
   const opening = { config, life, log, kinds: membership?.kinds }
   const [database, redis] = await Promise.all([openConfiguredDatabase(opening), openConfiguredRedis(opening)])
   const { db } = database
@@ -162,11 +187,12 @@ async function start(
   const findBounds = () => findStalenessBounds(db)
   const waits = visibleWaits({ clock, knowledge, boundMs: config.stalenessBoundMs, findBounds })
   const tokens = writeTokens({ knowledge, catchUp })
-  const app = doorsOf(core, { registry, resolve, routes: doorRoutes, waits, tokens })
+  const ports: OpenPorts = { ...membership?.handle }
+  const doors = doorsOf(core, { registry, resolve, routes: doorRoutes, waits, tokens, ports })
   const drainMs = config.drainSeconds * 1000
-  const url = await life.start('HTTP server', () => listen(app, config, membership), {
-    stop: () => app.close(),
-    stopWithinMs: drainMs + 1_000,
+  const url = await life.start('doors', () => listen(doors, core, ports), {
+    stop: () => doors.close(drainMs),
+    stopWithinMs: drainMs + 2_000,
   })
   await life.start('waiting writes', () => waits, { stop: () => waits.drain(drainMs) })
   if (isAlone) await maintain({ config, log, life, db })
@@ -174,6 +200,7 @@ async function start(
   const { kind, version } = database
   return {
     url,
+    handle: ports,
     database: { kind, version },
     redis: redis.kind,
     demo,
@@ -260,12 +287,47 @@ interface DoorParts {
   readonly routes: Routes
   readonly waits: VisibleWaits
   readonly tokens: WriteTokens
+  /** Known once they are open. */
+  readonly ports: HandlePorts
 }
 
-function doorsOf(core: Core, parts: DoorParts): FastifyInstance {
-  const { config, log, metrics, knowledge, membership } = core
+/** All doors of a node, before anybody listens. */
+interface Doors {
+  readonly http: FastifyInstance
+  readonly handle: HandleDoor
+  /** Of the Handle System. */
+  readonly handleHttp: FastifyInstance
+  readonly certificate: Certificate | undefined
+  /** What of them listens. */
+  readonly entrances: Entrance[]
+  close(drainMs: number): Promise<void>
+}
+
+function doorsOf(core: Core, parts: DoorParts): Doors {
+  const { config, metrics, knowledge } = core
+  const memoryOnly = remembered({ store: core.memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds })
+  const atOnce = measuredHits(metrics.lookups, clock, memoryOnly)
+  const certificate = certificateOf(config)
+  const http = httpDoorOf(core, { ...parts, remembered: atOnce })
+  const handle = handleDoorOf(core, { ...parts, remembered: atOnce, hasTls: certificate !== undefined })
+  const handleHttp = handleHttpOf(core, handle)
+  const entrances: Entrance[] = []
+  return {
+    http,
+    handle,
+    handleHttp,
+    certificate,
+    entrances,
+    async close(drainMs) {
+      for (const entrance of entrances) entrance.close()
+      await Promise.all([http.close(), handleHttp.close(), handle.drain(drainMs)])
+    },
+  }
+}
+
+function httpServerOf({ config, log, metrics }: Core): FastifyInstance {
   const access = accessLog({ log, sample: config.logSample })
-  const app = httpServer({
+  return httpServer({
     trustProxy: config.trustProxy,
     drainMs: config.drainSeconds * 1000,
     isOverloaded: core.loop.isOverloaded,
@@ -274,24 +336,77 @@ function doorsOf(core: Core, parts: DoorParts): FastifyInstance {
     isDiverted: access.wants,
     onFailure: ({ error, ...request }) => log.error('A request failed.', { ...request, err: error }),
   })
+}
+
+function httpDoorOf(core: Core, parts: DoorParts & { readonly remembered: Remembered }): FastifyInstance {
+  const { config, metrics, knowledge, membership } = core
+  const app = httpServerOf(core)
   const principalOf = rememberedPrincipals({ find: (apiKey) => findPrincipal(parts.registry.db, apiKey), knowledge })
   const text = membership?.metricsText ?? metrics.text
-  operations(app, { readiness: () => readinessOf(core), metrics: { text, contentType: metrics.contentType } })
+  operations(app, {
+    readiness: () => readinessOf(core, parts.ports),
+    metrics: { text, contentType: metrics.contentType },
+  })
   problemPages(app)
   consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [] })
-  const memoryOnly = remembered({ store: core.memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds })
-  restDoor(app, {
-    ...parts,
-    remembered: measuredHits(metrics.lookups, clock, memoryOnly),
-    clock,
-    principalOf,
-    more: [importRoutes],
-  })
+  restDoor(app, { ...parts, clock, principalOf, more: [importRoutes] })
   return app
 }
 
+const SITE_SERIAL = 1
+
+function handleDoorOf(
+  { config, log, metrics, membership }: Core,
+  {
+    resolve,
+    remembered: atOnce,
+    ports,
+    hasTls,
+  }: DoorParts & { readonly remembered: Remembered; readonly hasTls: boolean },
+): HandleDoor {
+  const addresses = ownAddresses(config.handlePublicAddress, config.host)
+  const about = { addresses, hasTls, publicKey: new Uint8Array(), serial: SITE_SERIAL, description: config.nodeName }
+  return handleDoor({
+    resolve,
+    remembered: atOnce,
+    operations: new Map(),
+    site: () => ownSiteOctets({ ...about, ports }),
+    siteSerial: () => SITE_SERIAL,
+    clock,
+    meter: metrics.handle,
+    log,
+    logSample: config.logSample,
+    octetsPerSecondOfSource: config.handleUdpOctetsPerSecond,
+    passOn: membership?.passOn,
+  })
+}
+
+/** The port of the Handle System's HTTP. All its doors are mounted on this one server. */
+function handleHttpOf(core: Core, handle: HandleDoor): FastifyInstance {
+  const app = httpServerOf(core)
+  handle.mountTunnel(app)
+  return app
+}
+
+/** @throws NodeError `request-malformed` for files that cannot be read */
+function certificateOf({ handleTlsCert, handleTlsKey }: Config): Certificate | undefined {
+  if (handleTlsCert === undefined || handleTlsKey === undefined) return undefined
+  return {
+    cert: readPem(handleTlsCert, SETTINGS.handleTlsCert.name),
+    key: readPem(handleTlsKey, SETTINGS.handleTlsKey.name),
+  }
+}
+
+function readPem(file: string, setting: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new NodeError('request-malformed', `${setting} names a file that cannot be read (${messageOf(error)}).`)
+  }
+}
+
 /** Ready while look-ups can be answered: from a fresh feed, or, while the database is away, stale and marked. */
-function readinessOf({ config, database, redis, knowledge, membership }: Core): Readiness {
+function readinessOf({ config, database, redis, knowledge, membership }: Core, ports: HandlePorts): Readiness {
   const ageMs = knowledge.ageMs()
   const fresh = knowledge.isFresh()
   return {
@@ -300,16 +415,60 @@ function readinessOf({ config, database, redis, knowledge, membership }: Core): 
       database: { kind: database.kind, reachable: fresh, version: database.version },
       redis: { kind: redis.kind, up: redis.client?.isUp() ?? false },
       feed: { fresh, ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : null },
+      handle: { port: ports.port ?? null, httpPort: ports.httpPort ?? null },
       ...(membership ? { workers: membership.workers() } : {}),
     },
   }
 }
 
-async function listen(app: FastifyInstance, { host, port }: Config, membership?: Membership): Promise<string> {
+/** For one process or several: which ports the Handle System's protocols want. */
+export function handlePortsWanted({ handlePort, handleHttpPort }: Config): {
+  readonly [Door in 'native' | 'http']: WantedPort
+} {
+  return {
+    native: {
+      wanted: handlePort,
+      usual: USUAL_HANDLE_PORT,
+      setting: 'JIEXI_HANDLE_PORT',
+      name: 'The port of the native Handle protocol',
+    },
+    http: {
+      wanted: handleHttpPort,
+      usual: USUAL_HANDLE_HTTP_PORT,
+      setting: 'JIEXI_HANDLE_HTTP_PORT',
+      name: "The port of the Handle System's HTTP",
+    },
+  }
+}
+
+/** Told before anything is started. @throws NodeError for a port that was set and is taken */
+export async function requireFreePorts(config: Config): Promise<void> {
+  await requireFreePort(config)
+  for (const wanted of Object.values(handlePortsWanted(config))) await requireWantedPort(config.host, wanted)
+}
+
+async function listen(doors: Doors, { config, log, membership }: Core, ports: OpenPorts): Promise<string> {
+  const { http, handle, handleHttp, certificate, entrances } = doors
+  const takeHandleHttp = plainOrTls(await serveGiven(handleHttp), certificate)
   if (membership) {
-    membership.serves(await serveGiven(app))
+    const connection = { http: await serveGiven(http), handle: handle.takeConnection, 'handle-http': takeHandleHttp }
+    membership.serves({ connection, datagrams: handle.takeDatagrams, packet: handle.takePacket })
     return ''
   }
-  await app.listen({ host, port })
-  return urlOf(app.server.address() as AddressInfo)
+  const { host, port } = config
+  await http.listen({ host, port })
+  const wanted = handlePortsWanted(config)
+  const open = async (at: WantedPort, accept: (connection: Socket) => void, withDatagrams: boolean) => {
+    const opened = await openWanted(at, log, (port) =>
+      openEntrance({ host, port }, { accept, handsOn: false, withDatagrams, setting: at.setting }),
+    )
+    if (opened) entrances.push(opened)
+    return opened
+  }
+  const native = await open(wanted.native, handle.takeConnection, true)
+  for (const socket of native?.datagrams ?? []) handle.takeDatagrams(socket)
+  const overHttp = await open(wanted.http, takeHandleHttp, false)
+  if (native) ports.port = native.address.port
+  if (overHttp) ports.httpPort = overHttp.address.port
+  return urlOf(http.server.address() as AddressInfo)
 }

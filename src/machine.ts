@@ -3,8 +3,9 @@
  * It owns what there must be once: the embedded servers, the migrations, the administrator's key, the demonstration, the
  * maintenance, and the sum of the metrics. Each worker is a whole node over the same Postgres and the same Redis.
  */
+import type { Socket } from 'node:net'
 import path from 'node:path'
-import { equip, maintain } from './app.js'
+import { equip, handlePortsWanted, maintain, requireFreePorts } from './app.js'
 import type { LoadedDemo } from './demo/load.js'
 import { machineMetrics, type Snapshot } from './observability/machine-metrics.js'
 import {
@@ -18,17 +19,21 @@ import {
 import { systemClock as clock } from './platform/clock.js'
 import type { Config } from './platform/config.js'
 import type { NodeError } from './platform/errors.js'
-import { requireFreePort, urlOf } from './platform/free-port.js'
+import { urlOf } from './platform/free-port.js'
 import { type FrontDoor, frontDoor } from './platform/front-door.js'
 import type { Lifecycle } from './platform/lifecycle.js'
 import type { Logger } from './platform/logger.js'
 import { migrate } from './platform/migrate.js'
 import { type Supervisor, supervisor } from './platform/supervisor.js'
-import { launchWorker } from './platform/worker-process.js'
+import { openWanted } from './platform/usual-port.js'
+import type { DoorName, Parcel } from './platform/worker-messages.js'
+import { launchWorker, type WorkerProcess } from './platform/worker-process.js'
+import type { HandlePorts, OpenPorts } from './protocols/handle/own-site.js'
 import type { Assignment } from './worker.js'
 
 export interface RunningMachine {
   readonly url: string
+  readonly handle: HandlePorts
   readonly database: Omit<OpenedDatabase, 'db'>
   readonly redis: BackingKinds['redis']
   readonly demo: LoadedDemo | undefined
@@ -65,7 +70,7 @@ export async function startMachine(config: Config, log: Logger, options: Machine
 
 async function start(config: Config, log: Logger, options: MachineOptions): Promise<RunningMachine> {
   const { life } = options
-  await requireFreePort(config)
+  await requireFreePorts(config)
   const opening = { config, life, log }
   const [located, redis] = await Promise.all([locateDatabase(opening), locateRedis(opening)])
   const kinds = { database: located.kind, redis: redis.kind }
@@ -83,21 +88,48 @@ async function start(config: Config, log: Logger, options: MachineOptions): Prom
     redisUrl: redis.url ?? 'none',
     memoryCacheBytes: Math.floor(config.memoryCacheBytes / config.workers),
   }
-  const { workers, door } = supervised({ config: shared, kinds }, log, options)
+  const handle: OpenPorts = {}
+  const { workers, doors } = supervised({ config: shared, kinds, handle }, log, options)
   await life.start('workers', () => workers, {
     stop: (them) => them.stop(),
     stopWithinMs: drainWithinMs(config) + AFTER_DRAIN_MS,
   })
+  // Workers are told of these ports; who comes before they serve waits for them.
+  await life.start('Handle doors', () => openHandleDoors(doors, handle, { config, log }), {
+    stop: () => {
+      doors.handle.close()
+      doors['handle-http'].close()
+    },
+  })
   await workers.start()
-  const address = await life.start('front door', () => door.open(config), { stop: () => door.close() })
-  return { url: urlOf(address), database: { kind, version }, redis: redis.kind, demo, roll: workers.roll }
+  const address = await life.start('front door', () => doors.http.open(config), { stop: () => doors.http.close() })
+  return { url: urlOf(address), handle, database: { kind, version }, redis: redis.kind, demo, roll: workers.roll }
+}
+
+type FrontDoors = Readonly<Record<DoorName, FrontDoor>>
+
+async function openHandleDoors(
+  doors: FrontDoors,
+  ports: OpenPorts,
+  { config, log }: { readonly config: Config; readonly log: Logger },
+): Promise<void> {
+  const { host } = config
+  const { native, http } = handlePortsWanted(config)
+  const opened = await openWanted(native, log, (port) =>
+    doors.handle.open({ host, port }, { withDatagrams: true, setting: native.setting }),
+  )
+  if (opened) ports.port = opened.port
+  const overHttp = await openWanted(http, log, (port) =>
+    doors['handle-http'].open({ host, port }, { setting: http.setting }),
+  )
+  if (overHttp) ports.httpPort = overHttp.port
 }
 
 function supervised(
   assignment: Assignment,
   log: Logger,
   { onGivenUp }: MachineOptions,
-): { readonly workers: Supervisor; readonly door: FrontDoor } {
+): { readonly workers: Supervisor; readonly doors: FrontDoors } {
   const { config } = assignment
   const metrics = machineMetrics(() => {
     const { up, wanted } = workers.count()
@@ -111,12 +143,25 @@ function supervised(
     }))
     return metrics.text(await Promise.all(asked))
   }
-  const door = frontDoor(() => workers.serving())
+  const serving = () => workers.serving()
+  const doors: FrontDoors = {
+    http: frontDoor(serving, 'http'),
+    handle: frontDoor(serving, 'handle'),
+    'handle-http': frontDoor(serving, 'handle-http'),
+  }
+  const onServing = (worker: WorkerProcess) => {
+    for (const socket of doors.handle.datagrams()) worker.share(socket)
+    for (const door of Object.values(doors)) door.retry()
+  }
   const launching = {
     program: WORKER_PROGRAM,
     assignment,
     readyWithinMs: READY_WITHIN_MS,
-    onReturned: door.give,
+    onReturned: (connection: Socket, door: DoorName) => doors[door].give(connection),
+    onParcel: ({ to, content }: Parcel) =>
+      serving()
+        .find(({ slot }) => slot === to)
+        ?.deliver(content),
     onSnapshot: ({ pid }: { readonly pid: number }, snapshot: unknown) => metrics.heard(pid, snapshot as Snapshot),
     report,
   }
@@ -126,10 +171,10 @@ function supervised(
     drainWithinMs: drainWithinMs(config),
     log,
     onGivenUp,
-    onServing: door.retry,
+    onServing,
     onExit: ({ pid }) => metrics.ended(pid),
   })
-  return { workers, door }
+  return { workers, doors }
 }
 
 /** After this a worker that should have drained is ended. */

@@ -8,6 +8,7 @@ import { type Config, describeConfig, processEnvironment, readConfig } from './p
 import { messageOf } from './platform/errors.js'
 import { type Lifecycle, lifecycle, reloadOnHangUp, stopOnSignals } from './platform/lifecycle.js'
 import { type Logger, logger } from './platform/logger.js'
+import type { HandlePorts } from './protocols/handle/own-site.js'
 
 /** What the command asks when it is told nothing else. */
 const DEFAULT_NODE = 'http://127.0.0.1:8080'
@@ -65,6 +66,7 @@ function banner(node: RunningNode | RunningMachine, config: Config, adminKey: st
     `Jiexi is ready after ${seconds} s`,
     `  page      ${node.url}/`,
     `  API       ${node.url}/v1, described at ${node.url}/docs`,
+    ...handleLines(node.handle),
     `  health    ${node.url}/readyz, metrics at ${node.url}/metrics`,
     `  database  PostgreSQL ${version}, ${kind === 'embedded' ? `embedded in ${config.dataFolder}` : 'as configured'}`,
     `  cache     ${redis[node.redis]}`,
@@ -79,6 +81,12 @@ function banner(node: RunningNode | RunningMachine, config: Config, adminKey: st
     '',
     '',
   ].join('\n')
+}
+
+function handleLines({ port, httpPort }: HandlePorts): string[] {
+  const native = port === undefined ? 'native protocol closed' : `native protocol on UDP and TCP port ${port}`
+  const http = httpPort === undefined ? 'its HTTP closed' : `its HTTP on port ${httpPort}`
+  return [`  Handle    ${native}, ${http}`]
 }
 
 function whereIsTheKey(config: Config, adminKey: string | undefined): string {

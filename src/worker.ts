@@ -1,7 +1,6 @@
 /** One of several worker processes: a whole node, started and stopped by its supervisor (machine.ts). */
-import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type RunningNode, startNode } from './app.js'
+import { type NodeTakes, type RunningNode, startNode } from './app.js'
 import type { BackingKinds } from './platform/backing-services.js'
 import { systemClock } from './platform/clock.js'
 import type { Config } from './platform/config.js'
@@ -9,11 +8,14 @@ import { messageOf } from './platform/errors.js'
 import { lifecycle } from './platform/lifecycle.js'
 import { logger } from './platform/logger.js'
 import { joinSupervisor } from './platform/worker-link.js'
+import type { HandlePorts } from './protocols/handle/own-site.js'
+import type { StrayPacket } from './protocols/handle/udp.js'
 
 /** What its supervisor tells a worker to run. */
 export interface Assignment {
   readonly config: Config
   readonly kinds: BackingKinds
+  readonly handle: HandlePorts
 }
 
 const FRESH_POLL_MS = 10
@@ -21,7 +23,7 @@ const FRESH_POLL_MS = 10
 // A terminal that goes away tells the whole group; what follows from that is the supervisor's to say.
 process.on('SIGHUP', () => undefined)
 const link = await joinSupervisor<Assignment>()
-const { config, kinds } = link.assignment
+const { config, kinds, handle } = link.assignment
 const log = logger({ level: config.logLevel, clock: systemClock, fields: { node: config.nodeName, worker: link.slot } })
 const life = lifecycle(log)
 let node: RunningNode | undefined
@@ -38,22 +40,38 @@ try {
 }
 
 async function serve(): Promise<void> {
-  let take: (connection: Socket) => void = () => undefined
+  let takes: NodeTakes | undefined
   const started = await startNode(config, log, {
     life,
     membership: {
       kinds,
+      handle,
+      passOn,
       workers: () => ({ ...link.count(), answering: link.slot }),
       metricsText: async () => String(await link.report()),
       serves: (by) => {
-        take = by
+        takes = by
       },
     },
   })
   node = started
   link.onSnapshot(started.metrics)
   while (!started.isFresh()) await delay(FRESH_POLL_MS)
-  if (!leaving) link.ready(take)
+  if (leaving || takes === undefined) return
+  const { connection, datagrams, packet } = takes
+  link.ready({
+    connection: (given, door) => connection[door](given),
+    datagrams,
+    parcel: (content) => packet(content as StrayPacket),
+  })
+}
+
+/** All packets of a message come together at the worker whose place their source and request say. */
+function passOn(packet: StrayPacket): boolean {
+  const owner = (packet.hash % link.count().wanted) + 1
+  if (owner === link.slot) return false
+  link.send(owner, packet)
+  return true
 }
 
 function leave(): void {

@@ -4,6 +4,7 @@
  */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { counter, countMetric, gauge, type Joined } from './collected.js'
+import { HandleMeter } from './handle-meter.js'
 import { type LookupMeter, lookupMeter, TIERS } from './lookup-meter.js'
 import type { Snapshot } from './machine-metrics.js'
 
@@ -26,6 +27,7 @@ export interface Readings {
 
 export interface NodeMetrics {
   readonly lookups: LookupMeter
+  readonly handle: HandleMeter
   httpAnswered(status: number): void
   /** An entry that Redis gave was not used. */
   redisRejected(why: string): void
@@ -38,10 +40,12 @@ export interface NodeMetrics {
 export function nodeMetrics(read: () => Readings): NodeMetrics {
   const registry = new Registry()
   const lookups = lookupMeter()
+  const handle = new HandleMeter()
   const statuses = new Map<number, number>()
   const rejections = new Map<string, number>()
   collectDefaultMetrics({ register: registry })
   lookupMetrics(registry, lookups)
+  handle.register(registry)
   readingMetrics(registry, read)
   countMetric(registry, {
     name: 'jiexi_http_responses_total',
@@ -57,6 +61,7 @@ export function nodeMetrics(read: () => Readings): NodeMetrics {
   })
   return {
     lookups,
+    handle,
     httpAnswered: (status) => increment(statuses, status),
     redisRejected: (why) => increment(rejections, why),
     text: () => registry.metrics(),

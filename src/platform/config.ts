@@ -65,7 +65,11 @@ function shown(setting: Setting<unknown>, text: string | undefined): string {
 }
 
 function contradictions(config: Config): Fault[] {
-  // Several polls must fit into the bound, or one slow poll makes every cached answer outdated.
+  return [...pollFaults(config), ...certificateFaults(config)]
+}
+
+/** Several polls must fit into the bound, or one slow poll makes every cached answer outdated. */
+function pollFaults(config: Config): Fault[] {
   if (config.pollIntervalMs * 4 <= config.stalenessBoundMs) return []
   const { name } = SETTINGS.pollIntervalMs
   return [
@@ -74,6 +78,12 @@ function contradictions(config: Config): Fault[] {
       reason: `expected at most a quarter of ${SETTINGS.stalenessBoundMs.name} (${config.stalenessBoundMs})`,
     },
   ]
+}
+
+function certificateFaults({ handleTlsCert, handleTlsKey }: Config): Fault[] {
+  if ((handleTlsCert === undefined) === (handleTlsKey === undefined)) return []
+  const missing = handleTlsCert === undefined ? SETTINGS.handleTlsCert.name : SETTINGS.handleTlsKey.name
+  return [{ field: missing, reason: 'a certificate and its key are set together: set this too, or neither' }]
 }
 
 function faulty(faults: readonly Fault[]): NodeError {

@@ -17,16 +17,23 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** The variable that says where to listen: whoever cannot be served is told to change it. */
+export type PortSetting = 'PORT' | 'JIEXI_HANDLE_PORT' | 'JIEXI_HANDLE_HTTP_PORT'
+
 /** Told before anything else is started. @throws NodeError as `listenOn` does */
-export async function requireFreePort(address: ListenAddress): Promise<void> {
+export async function requireFreePort(address: ListenAddress, setting: PortSetting = 'PORT'): Promise<void> {
   if (address.port === 0) return
   const probe = net.createServer()
-  await listenOn(probe, address)
+  await listenOn(probe, address, setting)
   await new Promise((resolve) => probe.close(resolve))
 }
 
 /** @throws NodeError `already-exists` when somebody listens there, `request-malformed` when nobody can */
-export async function listenOn(server: Server, { host, port }: ListenAddress): Promise<void> {
+export async function listenOn(
+  server: Server,
+  { host, port }: ListenAddress,
+  setting: PortSetting = 'PORT',
+): Promise<void> {
   const listening = new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
@@ -36,10 +43,10 @@ export async function listenOn(server: Server, { host, port }: ListenAddress): P
     if (error.code === 'EADDRINUSE') {
       throw new NodeError(
         'already-exists',
-        `${at} is taken. Stop what listens there, or choose another port with PORT.`,
+        `${at} is taken. Stop what listens there, or choose another port with ${setting}.`,
       )
     }
-    throw new NodeError('request-malformed', `Nothing can listen on ${at} (${error.message}). Set HOST and PORT.`)
+    throw new NodeError('request-malformed', `Nothing can listen on ${at} (${error.message}). Set HOST and ${setting}.`)
   })
 }
 

@@ -5,16 +5,19 @@
  * stay may come down 54 : 10; one on its way to a worker that dies is left open and never answered; and with the last worker
  * the port is closed. Here each connection is handed on until a worker says that it has it.
  */
-import { lookup } from 'node:dns/promises'
-import net, { type AddressInfo, type Server, type Socket } from 'node:net'
-import { listenOn } from './free-port.js'
+import type { AddressInfo, Socket } from 'node:net'
+import { type Entrance, openEntrance } from './entrance.js'
+import type { ListenAddress, PortSetting } from './free-port.js'
+import type { DoorName } from './worker-messages.js'
 import type { WorkerProcess } from './worker-process.js'
 
 type Taker = Pick<WorkerProcess, 'offer' | 'load'>
 
 export interface FrontDoor {
   /** @throws NodeError as `listenOn` does */
-  open(address: { readonly host: string; readonly port: number }): Promise<AddressInfo>
+  open(address: ListenAddress, options?: FrontDoorOptions): Promise<AddressInfo>
+  /** Sockets that were bound with it. */
+  datagrams(): Entrance['datagrams']
   /** A connection that came here, or came back. */
   give(connection: Socket): void
   /** Somebody can take connections again. */
@@ -22,19 +25,25 @@ export interface FrontDoor {
   close(): void
 }
 
+export interface FrontDoorOptions {
+  readonly withDatagrams?: boolean
+  readonly setting?: PortSetting
+}
+
 /** For the time in which no worker serves. */
 const MAX_WAITING = 10_000
 const WAIT_MS = 10_000
 
-export function frontDoor(takers: () => readonly Taker[]): FrontDoor {
-  const servers: Server[] = []
+/** @param name what its connections are to a worker */
+export function frontDoor(takers: () => readonly Taker[], name: DoorName = 'http'): FrontDoor {
+  let entrance: Entrance | undefined
   const waiting = new Map<Socket, NodeJS.Timeout>()
   let turn = 0
 
   function give(connection: Socket): void {
     turn += 1
     const taker = leastLoaded(takers(), turn)
-    if (taker !== undefined) taker.offer(connection)
+    if (taker !== undefined) taker.offer(connection, name)
     else if (waiting.size < MAX_WAITING && !connection.destroyed) keep(connection)
     else connection.destroy()
   }
@@ -45,26 +54,13 @@ export function frontDoor(takers: () => readonly Taker[]): FrontDoor {
     }, WAIT_MS)
     waiting.set(connection, late.unref())
   }
-  async function listen(host: string, port: number): Promise<AddressInfo> {
-    // Not read from here: what the client sends is the worker's to read.
-    const server = net.createServer({ pauseOnConnect: true, noDelay: true }, (connection) => {
-      connection.on('error', ignoreBroken)
-      give(connection)
-    })
-    await listenOn(server, { host, port })
-    // An accept that failed: its client sees that.
-    server.on('error', ignoreBroken)
-    servers.push(server)
-    return server.address() as AddressInfo
-  }
 
   return {
-    async open({ host, port }) {
-      const [first = host, ...others] = await addressesOf(host)
-      const address = await listen(first, port)
-      for (const other of others) await listen(other, address.port).catch(ignoreBroken)
-      return address
+    async open(address, { withDatagrams = false, setting = 'PORT' } = {}) {
+      entrance = await openEntrance(address, { accept: give, handsOn: true, withDatagrams, setting })
+      return entrance.address
     },
+    datagrams: () => entrance?.datagrams ?? [],
     give,
     retry() {
       const [...kept] = waiting
@@ -75,7 +71,7 @@ export function frontDoor(takers: () => readonly Taker[]): FrontDoor {
       }
     },
     close() {
-      for (const server of servers) server.close()
+      entrance?.close()
       for (const connection of waiting.keys()) connection.destroy()
     },
   }
@@ -89,14 +85,4 @@ function leastLoaded(takers: readonly Taker[], turn: number): Taker | undefined 
     if (taker.load() < (best?.load() ?? Number.POSITIVE_INFINITY)) best = taker
   }
   return best
-}
-
-/** `localhost` is IPv4 and IPv6, as it is for a node of one process. */
-async function addressesOf(host: string): Promise<readonly string[]> {
-  if (host !== 'localhost') return [host]
-  return (await lookup(host, { all: true })).map(({ address }) => address)
-}
-
-function ignoreBroken(): void {
-  // A client that is gone again, or a second address of localhost that this machine does not have.
 }

@@ -15,6 +15,12 @@ export function wholeNumber(least: number, most: number): ReadSetting<number> {
   }
 }
 
+export function portOrNone(text: string): number | 'none' {
+  if (text.toLowerCase() === 'none') return 'none'
+  if (/^\d+$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new Error('expected none, or a whole number from 0 to 65535')
+}
+
 const MAX_WORKERS = 64
 
 /** `auto`: as many as processor cores are at hand. */
@@ -122,4 +128,11 @@ function isNetwork(text: string): boolean {
   const family = isIP(host)
   if (family === 0) return false
   return mask === undefined || (Number(mask) >= 1 && Number(mask) <= (family === 4 ? 32 : 128))
+}
+
+export function ipAddresses(text: string): readonly string[] {
+  const addresses = text.split(',').map((part) => part.trim())
+  const wrong = addresses.find((part) => isIP(part) === 0)
+  if (wrong === undefined) return addresses
+  throw new Error(`expected IP addresses with commas between them, such as 192.0.2.1,2001:db8::1; "${wrong}" is none`)
 }

@@ -5,8 +5,10 @@ import {
   folder,
   fraction,
   hostName,
+  ipAddresses,
   nodeName,
   oneOf,
+  portOrNone,
   proxies,
   type ReadSetting,
   secret,
@@ -21,6 +23,17 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export interface Config {
   readonly port: number
   readonly host: string
+  /** Of the native Handle protocol; `none`: closed; undefined: the usual one if it is free. */
+  readonly handlePort: HandlePort | undefined
+  /** Of the Handle System's HTTP; likewise. */
+  readonly handleHttpPort: HandlePort | undefined
+  /** Files in PEM: both or neither. */
+  readonly handleTlsCert: string | undefined
+  readonly handleTlsKey: string | undefined
+  /** Where others reach the node, for its HS_SITE; undefined: where it listens. */
+  readonly handlePublicAddress: readonly string[] | undefined
+  /** Of answers over UDP to one source; 0: no limit. */
+  readonly handleUdpOctetsPerSecond: number
   /** undefined: the embedded PostgreSQL. */
   readonly databaseUrl: string | undefined
   readonly databaseConnections: number
@@ -50,6 +63,13 @@ export interface Config {
   readonly nodeName: string
 }
 
+/** 0: a free one. */
+export type HandlePort = number | 'none'
+
+/** As the Handle System's clients expect them. */
+export const USUAL_HANDLE_PORT = 2641
+export const USUAL_HANDLE_HTTP_PORT = 8000
+
 export interface Setting<Value> {
   readonly name: string
   /** As one would write it; undefined: none. */
@@ -77,6 +97,41 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     default: '127.0.0.1',
     meaning: 'Address to listen on; `0.0.0.0` or `::` for all (the container image sets `0.0.0.0`)',
     read: hostName,
+  },
+  handlePort: {
+    name: 'JIEXI_HANDLE_PORT',
+    defaultMeaning: '`2641` if it is free',
+    meaning: 'Port of the native Handle protocol, UDP and TCP; 0 takes a free one, `none` closes it',
+    read: portOrNone,
+  },
+  handleHttpPort: {
+    name: 'JIEXI_HANDLE_HTTP_PORT',
+    defaultMeaning: '`8000` if it is free',
+    meaning: "Port of the Handle System's HTTP (tunnel of the native protocol); 0 and `none` as above",
+    read: portOrNone,
+  },
+  handleTlsCert: {
+    name: 'JIEXI_HANDLE_TLS_CERT',
+    meaning: 'Certificate chain, a PEM file: that HTTP port then speaks TLS too, beside plain HTTP',
+    read: folder,
+  },
+  handleTlsKey: {
+    name: 'JIEXI_HANDLE_TLS_KEY',
+    meaning: 'Its private key, a PEM file',
+    read: folder,
+  },
+  handlePublicAddress: {
+    name: 'JIEXI_HANDLE_PUBLIC_ADDRESS',
+    defaultMeaning: 'as `HOST`',
+    meaning: 'IP addresses by which others reach these ports, with commas; the first is that of HS_SITE',
+    read: ipAddresses,
+  },
+  handleUdpOctetsPerSecond: {
+    name: 'JIEXI_HANDLE_UDP_OCTETS_PER_SECOND',
+    default: '4000000',
+    unit: 'octets/s',
+    meaning: 'Most octets of answers over UDP that one source address gets of each worker; 0 for no limit',
+    read: wholeNumber(0, 1_000_000_000),
   },
   databaseUrl: {
     name: 'DATABASE_URL',

@@ -1,7 +1,17 @@
 /** A worker process's side of its supervisor: what it is to do, the connections it is given, and what it tells in return. */
+import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Socket } from 'node:net'
 import { NodeError } from './errors.js'
-import { questions, type ToSupervisor, type ToWorker, type WorkerCount } from './worker-messages.js'
+import { type DoorName, questions, type ToSupervisor, type ToWorker, type WorkerCount } from './worker-messages.js'
+
+/** What a worker does with what it is given. */
+export interface Takes {
+  connection(connection: Socket, door: DoorName): void
+  /** A bound socket that other workers read from too. */
+  datagrams?(socket: DatagramSocket): void
+  /** From another worker. */
+  parcel?(content: unknown): void
+}
 
 export interface WorkerLink<Assignment> {
   /** Its place among the workers, from 1. */
@@ -12,7 +22,9 @@ export interface WorkerLink<Assignment> {
   /** The supervisor's report on all workers. @throws NodeError `overloaded` when there is no answer in time */
   report(): Promise<unknown>
   /** Tells the supervisor that connections may come; until then they are given back. */
-  ready(take: (connection: Socket) => void): void
+  ready(takes: Takes): void
+  /** Gives something to the worker of that place, if there is one now. */
+  send(to: number, content: unknown): void
   /** Resolves when the supervisor has been told. */
   failed(reason: string): Promise<void>
   onDrain(drain: () => void): void
@@ -48,6 +60,8 @@ export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignmen
   const told: Told = {
     assignment: assigned.happen,
     connection: () => undefined,
+    datagrams: () => undefined,
+    parcel: ({ content }) => connections.takes()?.parcel?.(content),
     count: (message) => {
       count = message.count
     },
@@ -60,8 +74,9 @@ export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignmen
       void snapshot().then(reply, () => reply(undefined))
     },
   }
-  process.on('message', (message: ToWorker, connection: unknown) => {
-    if (message.kind === 'connection') connections.arrived(message.id, connection as Socket | undefined)
+  process.on('message', (message: ToWorker, handle: unknown) => {
+    if (message.kind === 'connection') connections.arrived(message, handle as Socket | undefined)
+    else if (message.kind === 'datagrams') connections.shared(handle as DatagramSocket | undefined)
     else (told[message.kind] as (message: ToWorker) => void)(message)
   })
   const { slot, assignment } = await assigned.happened
@@ -74,10 +89,11 @@ export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignmen
       if (report !== undefined) return report
       throw new NodeError('overloaded', 'The supervisor of this node does not answer.', { retryAfterSeconds: 1 })
     },
-    ready(take) {
-      connections.takeBy(take)
+    ready(takes) {
+      connections.takeBy(takes)
       void send({ kind: 'ready' })
     },
+    send: (to, content) => void send({ kind: 'parcel', parcel: { to, content } }),
     failed: (reason) => send({ kind: 'failed', reason }),
     onDrain: (act) => void drain.happened.then(act),
     onSnapshot(take) {
@@ -98,7 +114,7 @@ function send(message: ToSupervisor): Promise<void> {
 
 /** Says of each connection whether it is taken, and counts those there are. */
 function arriving() {
-  let take: ((connection: Socket) => void) | undefined
+  let taker: Takes | undefined
   let open = 0
   let isTelling = false
   const tell = () => {
@@ -111,12 +127,18 @@ function arriving() {
     isTelling = true
   }
   return {
-    takeBy(taker: typeof take) {
-      take = taker
+    takes: () => taker,
+    takeBy(by: Takes | undefined) {
+      taker = by
+    },
+    /** Whoever takes no more leaves the others to read from it. */
+    shared(socket: DatagramSocket | undefined) {
+      if (taker?.datagrams === undefined) socket?.close()
+      else if (socket) taker.datagrams(socket)
     },
     /** A connection may be gone again before it is here. */
-    arrived(id: number, connection: Socket | undefined) {
-      if (take === undefined && connection) {
+    arrived({ id, door }: Extract<ToWorker, { kind: 'connection' }>, connection: Socket | undefined) {
+      if (taker === undefined && connection) {
         void send({ kind: 'declined', id })
         connection.destroy()
         return
@@ -124,7 +146,7 @@ function arriving() {
       if (connection) {
         open += 1
         connection.once('close', ended)
-        take?.(connection)
+        taker?.connection(connection, door)
       }
       void send({ kind: 'taken', id, open })
     },

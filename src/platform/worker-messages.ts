@@ -9,10 +9,22 @@ export interface WorkerCount {
   readonly wanted: number
 }
 
+/** The ports of a node, each with connections of its own kind. */
+export type DoorName = 'http' | 'handle' | 'handle-http'
+
+/** Something small from one worker to another: what it is, is theirs to know. */
+export interface Parcel {
+  readonly to: number
+  readonly content: unknown
+}
+
 export type ToWorker =
   | { readonly kind: 'assignment'; readonly slot: number; readonly assignment: unknown }
   /** Comes with the connection itself. */
-  | { readonly kind: 'connection'; readonly id: number }
+  | { readonly kind: 'connection'; readonly id: number; readonly door: DoorName }
+  /** Comes with a socket that all workers read from. */
+  | { readonly kind: 'datagrams' }
+  | { readonly kind: 'parcel'; readonly content: unknown }
   | { readonly kind: 'count'; readonly count: WorkerCount }
   | { readonly kind: 'ping' }
   | { readonly kind: 'drain' }
@@ -30,6 +42,8 @@ export type ToSupervisor =
   | { readonly kind: 'taken'; readonly id: number; readonly open: number }
   /** It takes no more: the connection is the supervisor's still. */
   | { readonly kind: 'declined'; readonly id: number }
+  /** For the worker of that place. */
+  | { readonly kind: 'parcel'; readonly parcel: Parcel }
   /** Connections have ended. */
   | { readonly kind: 'open'; readonly open: number }
   | { readonly kind: 'pong' }

@@ -1,8 +1,16 @@
 /** One worker process as its supervisor sees it: forked, told what to do, given connections, asked how it is, and gone in the end. */
 import { type ChildProcess, fork } from 'node:child_process'
+import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Socket } from 'node:net'
 import { messageOf, NodeError } from './errors.js'
-import { questions, type ToSupervisor, type ToWorker, type WorkerCount } from './worker-messages.js'
+import {
+  type DoorName,
+  type Parcel,
+  questions,
+  type ToSupervisor,
+  type ToWorker,
+  type WorkerCount,
+} from './worker-messages.js'
 
 export interface WorkerProcess {
   /** Its place among the workers, from 1. */
@@ -13,7 +21,10 @@ export interface WorkerProcess {
   /** Resolves with how it ended, such as `was ended by SIGKILL`. */
   readonly exited: Promise<string>
   /** A connection nobody has read from yet. The worker's, once it says so; given back if it does not. */
-  offer(connection: Socket): void
+  offer(connection: Socket, door: DoorName): void
+  /** A socket that it reads from from now on, as others do. */
+  share(socket: DatagramSocket): void
+  deliver(content: unknown): void
   /** Connections that it has, or was offered; infinite when it takes no more. */
   load(): number
   /** undefined: no reply in time. */
@@ -31,7 +42,9 @@ export interface WorkerProcessOptions {
   /** Whatever a structured clone can hold. */
   readonly assignment: unknown
   readonly readyWithinMs: number
-  readonly onReturned: (connection: Socket) => void
+  readonly onReturned: (connection: Socket, door: DoorName) => void
+  /** A worker has something for another one. */
+  readonly onParcel?: (parcel: Parcel) => void
   /** Told of each snapshot, asked for or sent on leaving. */
   readonly onSnapshot: (worker: WorkerProcess, snapshot: unknown) => void
   /** What a worker gets that asks about all of them. */
@@ -64,6 +77,8 @@ export function launchWorker(slot: number, options: WorkerProcessOptions): Worke
     ready: untilReady(child, exited, options.readyWithinMs),
     exited,
     offer: connections.offer,
+    share: (socket) => void child.send({ kind: 'datagrams' } satisfies ToWorker, socket, ignoreClosed),
+    deliver: (content) => send({ kind: 'parcel', content }),
     load: connections.load,
     snapshot: ask,
     tell: (count) => send({ kind: 'count', count }),
@@ -78,6 +93,7 @@ export function launchWorker(slot: number, options: WorkerProcessOptions): Worke
   child.on('message', (message: ToSupervisor) => {
     if (message.kind === 'taken' || message.kind === 'declined') connections.settle(message)
     else if (message.kind === 'open') connections.counted(message.open)
+    else if (message.kind === 'parcel') options.onParcel?.(message.parcel)
     else if (message.kind === 'pong') unanswered = 0
     else if (message.kind === 'last') {
       options.onSnapshot(worker, message.snapshot)
@@ -95,27 +111,28 @@ export function launchWorker(slot: number, options: WorkerProcessOptions): Worke
 }
 
 /** Connections on their way to a worker. Kept open here until it has them, so that none is lost with a worker that dies. */
-function handingOver(child: ChildProcess, onReturned: (connection: Socket) => void) {
-  const offered = new Map<number, Socket>()
+function handingOver(child: ChildProcess, onReturned: WorkerProcessOptions['onReturned']) {
+  const offered = new Map<number, { readonly connection: Socket; readonly door: DoorName }>()
   let lastId = 0
   let open = 0
   let takesMore = true
   return {
-    offer(connection: Socket) {
+    offer(connection: Socket, door: DoorName) {
       lastId += 1
-      offered.set(lastId, connection)
-      child.send({ kind: 'connection', id: lastId } satisfies ToWorker, connection, { keepOpen: true }, ignoreClosed)
+      offered.set(lastId, { connection, door })
+      const message = { kind: 'connection', id: lastId, door } satisfies ToWorker
+      child.send(message, connection, { keepOpen: true }, ignoreClosed)
     },
     settle(message: Extract<ToSupervisor, { kind: 'taken' | 'declined' }>) {
-      const connection = offered.get(message.id)
+      const of = offered.get(message.id)
       offered.delete(message.id)
       if (message.kind === 'taken') {
         open = message.open
         // This process's share of it: the worker has its own.
-        connection?.destroy()
+        of?.connection.destroy()
       } else {
         takesMore = false
-        if (connection) onReturned(connection)
+        if (of) onReturned(of.connection, of.door)
       }
     },
     counted(count: number) {
@@ -123,7 +140,7 @@ function handingOver(child: ChildProcess, onReturned: (connection: Socket) => vo
     },
     load: () => (takesMore && child.connected ? open + offered.size : Number.POSITIVE_INFINITY),
     returnAll() {
-      for (const connection of offered.values()) onReturned(connection)
+      for (const { connection, door } of offered.values()) onReturned(connection, door)
       offered.clear()
     },
   }

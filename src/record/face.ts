@@ -6,7 +6,7 @@
 import type { Found } from './answer.js'
 
 /** Which door a face is of. A number, because it is kept in bytes; never given to another door again. */
-export const FACE_IDS = { restJson: 1 } as const
+export const FACE_IDS = { restJson: 1, handleValues: 2 } as const
 
 export interface Face {
   readonly id: (typeof FACE_IDS)[keyof typeof FACE_IDS]
@@ -16,6 +16,8 @@ export interface Face {
 /** The faces kept beside one answer. */
 export interface Faces {
   find(face: Face): string | undefined
+  /** The same as octets where they stand: never to be written to. */
+  view(face: Face): Buffer | undefined
   keep(face: Face, octets: string): void
 }
 
@@ -26,6 +28,10 @@ export class OneFace implements Faces {
 
   find(face: Face): string | undefined {
     return this.#face === face ? this.#octets : undefined
+  }
+
+  view(face: Face): Buffer | undefined {
+    return this.#face === face ? Buffer.from(this.#octets, 'latin1') : undefined
   }
 
   keep(face: Face, octets: string): void {
@@ -47,4 +53,9 @@ export function faceOf(answer: Found, face: Face): string {
   if (faces === undefined) made.set(answer, { face, octets })
   else faces.keep(face, octets)
   return octets
+}
+
+/** The same as octets, for a door that copies them: never to be written to. */
+export function faceOctets(answer: Found, face: Face): Buffer {
+  return answer.faces?.view(face) ?? Buffer.from(faceOf(answer, face), 'latin1')
 }

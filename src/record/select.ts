@@ -33,7 +33,7 @@ export function selectValues(values: readonly Value[], selection: Selection): re
     (value) =>
       indexes.includes(value.index) ||
       (isAttribute(value) && attributes.includes(value.type)) ||
-      (wantedTypes.length > 0 && matchesAny(foldAscii(value.type), wantedTypes)),
+      (wantedTypes.length > 0 && matchesAnyType(value.type, wantedTypes)),
   )
 }
 
@@ -56,8 +56,10 @@ function isAttribute({ index }: Value): boolean {
   return index >= FIRST_ATTRIBUTE_INDEX
 }
 
-function matchesAny(type: string, wantedTypes: readonly string[]): boolean {
+/** @param wantedTypes each with its ASCII letters folded */
+export function matchesAnyType(type: string, wantedTypes: readonly string[]): boolean {
+  const folded = foldAscii(type)
   return wantedTypes.some((wanted) =>
-    wanted.endsWith('.') ? type === wanted.slice(0, -1) || type.startsWith(wanted) : type === wanted,
+    wanted.endsWith('.') ? folded === wanted.slice(0, -1) || folded.startsWith(wanted) : folded === wanted,
   )
 }

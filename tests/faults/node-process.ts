@@ -59,6 +59,8 @@ export async function nodeProcess(options: NodeProcessOptions): Promise<NodeProc
     PATH: process.env['PATH'] ?? '',
     NODE_ENV: 'production',
     PORT: String(port),
+    JIEXI_HANDLE_PORT: 'none',
+    JIEXI_HANDLE_HTTP_PORT: 'none',
     DATABASE_URL: direct.href,
     REDIS_URL: `redis://127.0.0.1:${redisProxy.port}`,
     JIEXI_ADMIN_KEY: options.adminKey,

@@ -11,6 +11,12 @@ describe('what is read', () => {
     expect(config).toEqual({
       port: 8080,
       host: '127.0.0.1',
+      handlePort: undefined,
+      handleHttpPort: undefined,
+      handleTlsCert: undefined,
+      handleTlsKey: undefined,
+      handlePublicAddress: undefined,
+      handleUdpOctetsPerSecond: 4_000_000,
       databaseUrl: undefined,
       databaseConnections: 10,
       preparedStatements: true,
@@ -66,6 +72,10 @@ describe('what is read', () => {
     ['JIEXI_LOG_LEVEL', 'WARN', { logLevel: 'warn' }],
     ['HOST', '::', { host: '::' }],
     ['PORT', '0', { port: 0 }],
+    ['JIEXI_HANDLE_PORT', '0', { handlePort: 0 }],
+    ['JIEXI_HANDLE_PORT', 'None', { handlePort: 'none' }],
+    ['JIEXI_HANDLE_HTTP_PORT', '8001', { handleHttpPort: 8001 }],
+    ['JIEXI_HANDLE_PUBLIC_ADDRESS', '192.0.2.1, 2001:db8::1', { handlePublicAddress: ['192.0.2.1', '2001:db8::1'] }],
   ])('%s=%s', (name, text, expected) => {
     expect(readConfig({ [name]: text })).toMatchObject(expected)
   })
@@ -78,6 +88,10 @@ describe('what is refused', () => {
     ['PORT', '80.5'],
     ['PORT', '0x50'],
     ['HOST', 'http://x'],
+    ['JIEXI_HANDLE_PORT', '65536'],
+    ['JIEXI_HANDLE_HTTP_PORT', 'off'],
+    ['JIEXI_HANDLE_PUBLIC_ADDRESS', 'example.org'],
+    ['JIEXI_HANDLE_UDP_OCTETS_PER_SECOND', 'many'],
     ['DATABASE_URL', 'mysql://db/x'],
     ['DATABASE_URL', 'postgres:///x'],
     ['REDIS_URL', 'localhost:6379'],
@@ -104,6 +118,11 @@ describe('what is refused', () => {
     ['JIEXI_POLL_INTERVAL_MS', '500'],
   ])('%s=%s', (name, text) => {
     expect(faultsOf({ [name]: text })).toEqual([{ field: name, reason: expect.stringContaining('expected') }])
+  })
+
+  test('a certificate without its key, and a key without its certificate', () => {
+    expect(faultsOf({ JIEXI_HANDLE_TLS_CERT: 'cert.pem' })).toMatchObject([{ field: 'JIEXI_HANDLE_TLS_KEY' }])
+    expect(faultsOf({ JIEXI_HANDLE_TLS_KEY: 'key.pem' })).toMatchObject([{ field: 'JIEXI_HANDLE_TLS_CERT' }])
   })
 
   test('all faults are told at once, in the message too', () => {

@@ -65,7 +65,13 @@ test('all wrong settings are told at once', async () => {
 })
 
 function start(settings: Readonly<Record<string, string>>) {
-  const child = runTypeScript(MAIN, [], { PORT: '0', JIEXI_DRAIN_SECONDS: '0', ...settings })
+  const child = runTypeScript(MAIN, [], {
+    PORT: '0',
+    JIEXI_HANDLE_PORT: '0',
+    JIEXI_HANDLE_HTTP_PORT: '0',
+    JIEXI_DRAIN_SECONDS: '0',
+    ...settings,
+  })
   children.push(child.process)
   return {
     ...child,

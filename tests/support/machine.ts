@@ -32,6 +32,8 @@ const SERVES = /Worker (\d+) \(process (\d+)\) serves/g
 export function startMachine(options: MachineOptions): Child {
   return runTypeScript(MAIN, [], {
     PORT: '0',
+    JIEXI_HANDLE_PORT: 'none',
+    JIEXI_HANDLE_HTTP_PORT: 'none',
     DATABASE_URL: options.databaseUrl,
     REDIS_URL: options.redisUrl,
     JIEXI_WORKERS: String(options.workers),

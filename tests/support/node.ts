@@ -26,6 +26,8 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   const databaseUrl = given ?? database!.url
   const config = readConfig({
     PORT: '0',
+    JIEXI_HANDLE_PORT: 'none',
+    JIEXI_HANDLE_HTTP_PORT: 'none',
     DATABASE_URL: databaseUrl,
     REDIS_URL: 'none',
     JIEXI_ADMIN_KEY: ADMIN_KEY,

@@ -36,6 +36,8 @@ export interface Reply {
   readonly body: Body
   /** Set beside those that are echoed. */
   readonly flags?: number
+  /** False: not as current as this server should know it. Default true. */
+  readonly isAuthoritative?: boolean
   /** In place of the request's: a challenge, a new session. */
   readonly sessionId?: number
   /** In place of the request's: the answer to a challenge carries the operation that was challenged. */

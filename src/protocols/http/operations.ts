@@ -17,6 +17,8 @@ export interface ReadinessParts {
   readonly redis: { readonly kind: 'external' | 'private' | 'none'; readonly up: boolean }
   /** `ageMs` is null before the first poll. */
   readonly feed: { readonly fresh: boolean; readonly ageMs: number | null }
+  /** Ports of the Handle System's protocols; null: closed. */
+  readonly handle: { readonly port: number | null; readonly httpPort: number | null }
   /** Where several processes share the port. What else is said here is the answering one's. */
   readonly workers?: WorkersReadiness
 }

@@ -2,8 +2,7 @@
  * Clients that do not read their answers: what waits for them takes memory, and their connections are never idle. Every few
  * seconds each connection with octets to send is looked at; one that took less than a trickle since is closed.
  */
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 
 const LOOK_EVERY_MS = 5_000
 /** In the time between two looks: a kilobyte a second, slower than any line that people use. */

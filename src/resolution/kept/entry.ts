@@ -92,16 +92,30 @@ export function entryIsOf({ bytes }: Segment, at: number, key: string): boolean 
   return true
 }
 
-/** Octets of a kept face, and where they stand. */
-export function faceIn({ bytes }: Segment, at: number, id: number): string | undefined {
+/** Octets of a kept face. */
+export function faceIn(segment: Segment, at: number, id: number): string | undefined {
+  const face = facePlace(segment, at, id)
+  if (face < 0) return undefined
+  const start = face + FACE_HEAD_BYTES
+  return segment.bytes.toString('latin1', start, start + segment.bytes.readUInt32LE(face + 4))
+}
+
+/** The same where they stand: what is written into a segment stays. */
+export function faceView(segment: Segment, at: number, id: number): Buffer | undefined {
+  const face = facePlace(segment, at, id)
+  if (face < 0) return undefined
+  const start = face + FACE_HEAD_BYTES
+  return segment.bytes.subarray(start, start + segment.bytes.readUInt32LE(face + 4))
+}
+
+/** Where the face's head stands; -1 when there is none. */
+function facePlace({ bytes }: Segment, at: number, id: number): number {
   const end = at + bytes.readUInt32LE(at + SIZE)
   for (let face = at + ENTRY_HEAD_BYTES + bytes.readUInt32LE(at + ANSWER_SIZE); face < end; ) {
-    const start = face + FACE_HEAD_BYTES
-    const length = bytes.readUInt32LE(face + 4)
-    if (bytes.readUInt32LE(face) === id) return bytes.toString('latin1', start, start + length)
-    face = start + length
+    if (bytes.readUInt32LE(face) === id) return face
+    face += FACE_HEAD_BYTES + bytes.readUInt32LE(face + 4)
   }
-  return undefined
+  return -1
 }
 
 export function answerIn(segment: Segment, at: number, { key, keepFace }: KeptBy): Answer {
@@ -154,6 +168,10 @@ class KeptFound implements Found, Faces {
 
   find({ id }: Face): string | undefined {
     return faceIn(this.#segment, this.#at, id)
+  }
+
+  view({ id }: Face): Buffer | undefined {
+    return faceView(this.#segment, this.#at, id)
   }
 
   keep(face: Face, octets: string): void {

@@ -20,7 +20,7 @@ if (behaviour !== 'ignores-drain') {
     process.exit(0)
   })
 }
-link.ready((connection) => connection.destroy())
+link.ready({ connection: (connection) => connection.destroy() })
 if (behaviour === 'wears-out') setTimeout(() => process.exit(4), 50)
 if (behaviour === 'hangs-once' && isFirst) setTimeout(hang, 50)
 

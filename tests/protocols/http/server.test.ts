@@ -31,6 +31,7 @@ beforeAll(async () => {
         database: { kind: 'embedded', reachable: ready, version: '18.4' },
         redis: { kind: 'none', up: false },
         feed: { fresh: ready, ageMs: 3 },
+        handle: { port: null, httpPort: null },
       },
     }),
     metrics: { text: async () => '# nothing\n', contentType: 'text/plain; version=0.0.4; charset=utf-8' },

@@ -1,0 +1,96 @@
+/**
+ * Look-ups (operation 1), the whole of them: those at hand (at-hand.ts) are answered the same, only sooner.
+ *
+ * Who sees what: public values, everybody. Values that only administrators may read are shown to whoever has proved to be
+ * one; somebody unknown is challenged, when there are such values among those asked for and the request does not say that the
+ * public ones will do. The national SDK says neither that nor anything else (its flags are 0) and cannot answer the challenge
+ * of a look-up: a request without REC and CA, which other clients always set, gets the public values.
+ */
+import { foldAscii } from '../../identifier/characters.js'
+import { NodeError } from '../../platform/errors.js'
+import type { Answer, Found } from '../../record/answer.js'
+import type { Value } from '../../record/record.js'
+import { matchesAnyType, visibleValues } from '../../record/select.js'
+import type { Query, Resolve } from '../../resolution/resolve.js'
+import type { Query as QueryBody } from './codec-body.js'
+import { HANDLE_VALUES, isRestricted } from './codec-face.js'
+import { handleValuesOf } from './codec-record.js'
+import { FLAG, hasFlag, RC } from './codes.js'
+import { handleIdentifier } from './handle-text.js'
+import type { Operation, OperationRequest, Reply } from './operation.js'
+import type { RestrictedReads } from './protection.js'
+import { referralReply } from './referrals.js'
+import { refusal } from './refusals.js'
+
+export interface ResolutionOptions {
+  readonly resolve: Resolve
+  /** Absent: everybody is shown the public values. */
+  readonly reads?: RestrictedReads | undefined
+}
+
+export function resolution({ resolve, reads }: ResolutionOptions): Operation {
+  return async (request) => {
+    const { body } = request.message
+    if (body.kind !== 'query') throw new NodeError('internal', `a look-up with a body of ${body.kind}`)
+    const identifier = handleIdentifier(body.handle)
+    if (!identifier.ok) return refusal(RC.invalidHandle, identifier.message)
+    const query: Query = {
+      identifier: identifier.value,
+      face: HANDLE_VALUES,
+      deadlineMs: request.deadlineMs,
+      ...(hasFlag(request.message.header.opFlags, FLAG.authoritative) && { authoritative: true }),
+    }
+    const answer = await resolve(query)
+    const reply = await replyTo(answer, { request, asked: body, reads })
+    // There is no way to say how old it is, but to leave out that it is the authority's word.
+    return answer.stale === undefined ? reply : { ...reply, isAuthoritative: false }
+  }
+}
+
+interface Lookup {
+  readonly request: OperationRequest
+  readonly asked: QueryBody
+  readonly reads: RestrictedReads | undefined
+}
+
+function replyTo(answer: Answer, lookup: Lookup): Reply | Promise<Reply> {
+  if (answer.kind === 'found') return foundReply(answer, lookup)
+  if (answer.kind === 'referral') return referralReply(answer, lookup.request.message)
+  return refusal(RC.handleNotFound)
+}
+
+async function foundReply(answer: Found, lookup: Lookup): Promise<Reply> {
+  const { request, asked, reads } = lookup
+  const selected = selectedValues(answer.record.values, asked)
+  const isPublicOnly = hasFlag(request.message.header.opFlags, FLAG.publicOnly)
+  if (isPublicOnly || reads === undefined || !selected.some(isRestricted)) {
+    return valuesReply(asked.handle, visibleValues(selected, 'public'))
+  }
+  const { identity } = request
+  if (identity !== undefined) {
+    if (!(await reads.mayRead(identity, answer.record))) return refusal(RC.insufficientPermissions)
+    const readable = visibleValues(selected, 'owner')
+    return readable.length === 0 ? refusal(RC.insufficientPermissions) : valuesReply(asked.handle, readable)
+  }
+  if (!expectsChallenge(request)) return valuesReply(asked.handle, visibleValues(selected, 'public'))
+  return request.peer.transport === 'udp' ? refusal(RC.protocolError, NOT_OVER_UDP) : reads.challenge(request)
+}
+
+const NOT_OVER_UDP =
+  'There are values that only administrators may read, and nobody can prove to be one over UDP: use TCP, or ask for public values only.'
+
+function expectsChallenge({ message }: OperationRequest): boolean {
+  return hasFlag(message.header.opFlags, FLAG.recursive | FLAG.cacheCertify)
+}
+
+/** Those with one of the indexes or types; all when neither is asked for. An attribute's type is its name. */
+function selectedValues(values: readonly Value[], { indexes, types }: QueryBody): readonly Value[] {
+  if (indexes.length + types.length === 0) return values
+  const wanted = types.map(foldAscii)
+  return values.filter(({ index, type }) => indexes.includes(index) || matchesAnyType(type, wanted))
+}
+
+function valuesReply(handle: string, values: readonly Value[]): Reply {
+  if (values.length === 0) return refusal(RC.valuesNotFound)
+  return { responseCode: RC.success, body: { kind: 'handle-values', handle, values: handleValuesOf(values) } }
+}
