@@ -45,6 +45,12 @@ export interface HandleIndex {
   readonly index: number
 }
 
+/** Somebody who has shown that a key is his. Only `Identities` makes one. */
+export interface ProvenIdentity extends HandleIndex {
+  /** Of the key: hexadecimal. Another key at the same place is another identity. */
+  readonly keySha256: string
+}
+
 export interface Query {
   readonly handle: string
   readonly indexes: readonly number[]

@@ -2,7 +2,7 @@
  * What an operation of the native protocol is given, and what it gives. UDP, TCP and the HTTP tunnel differ in the peer
  * alone; the codes, flags, digests, signatures and encryption of the messages around it are `answering`'s business.
  */
-import type { Body, HandleIndex } from './codec-body.js'
+import type { Body, ProvenIdentity } from './codec-body.js'
 import type { Message } from './codec-message.js'
 
 export interface Peer {
@@ -17,7 +17,7 @@ export interface Peer {
 
 /** The national SDK logs in once per connection; what comes later on it is the same user's. */
 export interface ConnectionState {
-  login?: HandleIndex
+  login?: ProvenIdentity
 }
 
 export interface OperationRequest {
@@ -26,7 +26,7 @@ export interface OperationRequest {
   readonly octets: Buffer
   readonly peer: Peer
   /** Who has proved to send it: by a challenge, in a session, or by the login of the connection. */
-  readonly identity?: HandleIndex
+  readonly identity?: ProvenIdentity
   /** Monotonic milliseconds by which the answer must be there. */
   readonly deadlineMs: number
 }

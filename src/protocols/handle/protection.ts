@@ -8,7 +8,7 @@
 import { type KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { IdentifierRecord } from '../../record/record.js'
-import type { HandleIndex } from './codec-body.js'
+import type { ProvenIdentity } from './codec-body.js'
 import type { Envelope } from './codec-envelope.js'
 import type { Message } from './codec-message.js'
 import type { OperationRequest, Peer, Reply } from './operation.js'
@@ -32,7 +32,7 @@ export interface OpenedRequest {
   /** The whole message, decrypted: the envelope, and header, body and credential behind it. */
   readonly octets: Buffer
   /** Whom the credential proves to be the sender. */
-  readonly identity?: HandleIndex
+  readonly identity?: ProvenIdentity
   /**
    * The octets of an answer as they are to be sent: with the session's MAC, encrypted where the request was.
    * Called once for each message of the answer, in their order. Absent: the request is of no session (an answer to a
@@ -59,7 +59,7 @@ export interface Protection {
 /** For look-ups of values that are not public. Absent: everybody is shown the public ones. */
 export interface RestrictedReads {
   /** Whether the identity may read what only administrators may. */
-  mayRead(identity: HandleIndex, record: IdentifierRecord): boolean | Promise<boolean>
+  mayRead(identity: ProvenIdentity, record: IdentifierRecord): boolean | Promise<boolean>
   /**
    * The challenge for somebody unknown. Once it is answered, the same request comes to the same operation again, with the
    * identity that was proved.
