@@ -8,10 +8,10 @@ import { controlCharacter, misleading, type TextFault, tooLong, unstorable } fro
 import { readData } from './value-data.js'
 
 export const MAX_TTL_SECONDS = 0x7fff_ffff
-const MAX_INDEX = 0xffff_ffff
+export const MAX_INDEX = 0xffff_ffff
 const MAX_TYPE_OCTETS = 128
-const MAX_REFERENCES = 100
-const MAX_REFERENCE_OCTETS = 255
+export const MAX_REFERENCES = 100
+export const MAX_REFERENCE_OCTETS = 255
 
 const VALUE_MEMBERS = ['index', 'type', 'data', 'ttlSeconds', 'permissions', 'references']
 const REFERENCE_MEMBERS = ['handle', 'index']

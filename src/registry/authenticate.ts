@@ -63,7 +63,9 @@ export async function ensureAdminKey(db: Database, configured?: string): Promise
     }
     const [usable] = await tx.query(
       `select from api_key
-       where enterprise_id is null and revoked_at is null and (expires_at is null or expires_at > clock_timestamp()) limit 1`,
+       where enterprise_id is null and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+         -- Nobody can present the key of a Handle identity.
+         and not exists (select from handle_identity h where h.api_key_id = api_key.id) limit 1`,
     )
     return usable === undefined ? generateAdminKey(tx) : undefined
   })
