@@ -24,18 +24,23 @@ export interface Refusal {
 
 export type Outcome<Value> = { readonly ok: true; readonly value: Value } | Refusal
 
-/** An answer to a challenge, as codec-challenge.ts encodes it. */
-export interface Proof extends HandleIndex {
-  /** `HS_PUBKEY` or `HS_SECKEY`. Index 0: any value of that type of the handle. */
-  readonly type: string
+export interface AnswerTo {
   /** What the challenge gave. */
   readonly nonce: Uint8Array
   /** What the challenged side added: the digest of its request, or a nonce of its own. */
   readonly requestDigest: Uint8Array
+}
+
+/** An answer to a challenge, as codec-challenge.ts encodes it. */
+export interface Answer extends HandleIndex {
+  /** `HS_PUBKEY` or `HS_SECKEY`. Index 0: any value of that type of the handle. */
+  readonly type: string
   readonly answer: Uint8Array
   /** Whom to hold back when too many proofs fail: an address. */
   readonly from: string
 }
+
+export type Proof = Answer & AnswerTo
 
 /**
  * Refused with `invalidAdmin` (no such handle or value), `authenticationFailed` (it is not the key's), `authenticationError`
@@ -43,6 +48,11 @@ export interface Proof extends HandleIndex {
  */
 export interface Identities {
   prove(proof: Proof): Promise<Outcome<ProvenIdentity>>
+  /** Of several challenges that the answer may be to, the place of the one that it is to. */
+  proveOneOf(
+    answer: Answer,
+    challenges: readonly AnswerTo[],
+  ): Promise<Outcome<{ readonly identity: ProvenIdentity; readonly place: number }>>
   /** The secret itself was sent: only for channels that nobody else reads. */
   proveByPassword(claim: PasswordClaim): Promise<Outcome<ProvenIdentity>>
   /** The channel itself has proved who holds this key, as TLS does with a client's certificate. */
