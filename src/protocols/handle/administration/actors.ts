@@ -1,5 +1,6 @@
 /** Whom a proved identity acts for here: its enterprise, the administrator, or nobody (another node's identity). */
-import { parseHandle } from '../../../identifier/schemes/handle.js'
+
+import { NodeError } from '../../../platform/errors.js'
 import { type ActingIdentity, actingPrincipal } from '../../../registry/handle-identities.js'
 import type { Registry } from '../../../registry/registry.js'
 import type { KnownPrincipal } from '../../../registry/standing.js'
@@ -24,7 +25,7 @@ export interface ActorsOptions {
   readonly registry: Registry
   readonly identities: Identities
   readonly routes: () => RouteTable | Promise<RouteTable>
-  /** As configured; they act for the node's administrator. */
+  /** As configured; they act for the node's administrator. Index 0: by any key of the handle. */
   readonly serverAdministrators: readonly HandleIndex[]
 }
 
@@ -43,7 +44,7 @@ export function actors({ registry, identities, routes, serverAdministrators }: A
       const name = readHandle(identity.handle)
       if (!name.ok) return name
       const { key } = name.value
-      const isServerAdministrator = administrators.has(`${identity.index}:${key}`)
+      const isServerAdministrator = administrators.has(`${identity.index}:${key}`) || administrators.has(`0:${key}`)
       const known = { identity, key, isServerAdministrator }
       const route = responsibleRoute(await routes(), name.value)
       if (route === undefined && !isServerAdministrator) return { ok: true, value: known }
@@ -59,20 +60,11 @@ export function actors({ registry, identities, routes, serverAdministrators }: A
   }
 }
 
-/** @throws Error for one that the settings should not have let through */
+/** @throws NodeError `request-malformed` */
 function keyOf(handle: string): string {
   const name = readHandle(handle)
-  if (!name.ok) throw new Error(`a server administrator's handle is none: ${name.message}`)
-  return name.value.key
-}
-
-/** `300:0.NA/88.118.8`, as settings and certificates write an identity; undefined when it is none. */
-export function parseIdentity(text: string): HandleIndex | undefined {
-  const colon = text.indexOf(':')
-  const digits = text.slice(0, Math.max(colon, 0))
-  const handle = text.slice(colon + 1)
-  if (!/^\d{1,10}$/.test(digits) || Number(digits) > 0xffff_ffff) return undefined
-  return handle.includes('/') && parseHandle(handle).ok ? { handle, index: Number(digits) } : undefined
+  if (name.ok) return name.value.key
+  throw new NodeError('request-malformed', `An administrator of the server is no handle: ${name.message}`)
 }
 
 /** Who may write here. */

@@ -102,7 +102,6 @@ async function startWorker(fixture: RegistryFixture, options: Partial<NativeAdmi
   const knowledge = changeKnowledge({ clock, boundMs: 1_000 })
   const log = { info: () => undefined, warn: () => undefined }
   const follower = changeFollower({ connect: () => db.connect(), knowledge, clock, intervalMs: 25, log })
-  await follower.start()
   const registry: Registry = { db, clock, committed: (change) => knowledge.noteOwnWrite(change) }
   const routes = currentRoutes({ load: () => loadRoutes(db), knowledge, clock, maxAgeMs: 500 })
   const catchUp = () => follower.catchUp()
@@ -115,6 +114,7 @@ async function startWorker(fixture: RegistryFixture, options: Partial<NativeAdmi
   const operations = new Map<number, Operation>()
   const native = nativeAdministration({ registry, resolve, routes, clock, operations: () => operations, ...options })
   for (const [opCode, operation] of native.operations) operations.set(opCode, operation)
+  await follower.start()
   return { native, operations, resolve, routes, registry, stop: () => follower.stop() }
 }
 

@@ -504,12 +504,22 @@ describe('identities of other nodes', () => {
     ).toEqual([400])
   })
 
-  test('administer the server when they are configured to', async () => {
-    const worker = await node.anotherWorker({
-      resolveForeign,
-      serverAdministrators: [{ handle: '0.na/99.1', index: 300 }],
-    })
-    expect(codesOf(await ask({ ...speaker, worker }, { ...addition(), holder: byKey }))).toEqual([RC.success])
+  test.each([
+    [300, RC.success],
+    [0, RC.success],
+    [301, RC.insufficientPermissions],
+  ])('administer the server when they are configured to, by index %i', async (index, code) => {
+    await node.put(PREFIX, keys)
+    const worker = await node.anotherWorker({ resolveForeign, serverAdministrators: [{ handle: '0.na/99.1', index }] })
+    expect(codesOf(await ask({ ...speaker, worker }, { ...addition(), holder: byKey }))).toEqual([code])
+  })
+
+  test('are no administrators when what is configured is no handle', async () => {
+    await expect(node.anotherWorker({ serverAdministrators: [{ handle: '88..1/x', index: 1 }] })).rejects.toMatchObject(
+      {
+        code: 'request-malformed',
+      },
+    )
   })
 })
 
