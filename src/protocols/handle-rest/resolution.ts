@@ -1,0 +1,95 @@
+/**
+ * GET, HEAD and POST /api/handles/{handle}: the values of a handle.
+ *
+ *   type, index   only values of that type, or with that index; both repeatable. A type that ends in "." means all below it
+ *   auth          from the database, past every cache
+ *   publicOnly    only what anybody may read. Default: true without authentication, false with it
+ *   cert, doNotRefer   taken, and without effect: TLS vouches for the answer, and this server refers nobody on by itself
+ */
+import type { FastifyRequest } from 'fastify'
+import type { Answer, Found } from '../../record/answer.js'
+import { ADMIN_READ, PUBLIC_READ, type Value } from '../../record/record.js'
+import { type Selection, selectValues, visibleValues } from '../../record/select.js'
+import { RC } from '../handle/codes.js'
+import { headersOfAnswer } from '../rest/answer-headers.js'
+import { refusalOf as refusalOfAnswer } from '../rest/refusals.js'
+import { type ApiAnswer, ApiRefusal, type Headers } from './api-answer.js'
+import { type AskedHandle, handleInPath } from './asked-handle.js'
+import { type Caller, callerOf } from './authentication.js'
+import { valueJson } from './codec-value-json.js'
+import type { HandleRestOptions } from './door-options.js'
+import { indexesOf, type Parameters, readParameters, truthOf } from './parameters.js'
+import { refusalOf } from './refusing.js'
+
+export const HANDLES = '/api/handles/'
+
+/** @throws ApiRefusal, NodeError */
+export async function resolveHandle(door: HandleRestOptions, request: FastifyRequest): Promise<ApiAnswer> {
+  const asked = handleInPath(request.raw.url, HANDLES)
+  const parameters = readParameters(request)
+  const selection = selectionOf(parameters)
+  const isPublicOnly = truthOf(parameters, 'publicOnly')
+  const caller = await callerOf(door.administering, request)
+  const answer = await door.resolve({
+    identifier: asked.identifier,
+    ...(truthOf(parameters, 'auth') === true ? { authoritative: true } : {}),
+  })
+  const headers = { ...headersOfAnswer(answer, door.clock.nowMs()), vary: 'Authorization' }
+  if (answer.kind !== 'found') throw withoutRecord(answer, asked, headers)
+  const selected = selectValues(answer.record.values, selection)
+  const wanted = isPublicOnly ?? caller.identity === undefined
+  const values = wanted
+    ? visibleValues(selected, 'public')
+    : await readableValues(door, { selected, found: answer, caller, asked })
+  const isKept = values.every(isPublic)
+  return {
+    status: 200,
+    headers: isKept ? headers : { ...headers, 'cache-control': 'private, no-store' },
+    body: bodyOf(asked, values),
+  }
+}
+
+function bodyOf({ text }: AskedHandle, values: readonly Value[]): Readonly<Record<string, unknown>> {
+  if (values.length === 0) return { responseCode: RC.valuesNotFound, values: [], handle: text }
+  return { responseCode: RC.success, handle: text, values: values.map(valueJson) }
+}
+
+/** @throws ApiRefusal `protocolError` */
+export function selectionOf(parameters: Parameters): Selection {
+  return { indexes: indexesOf(parameters.getAll('index')), types: parameters.getAll('type'), attributes: [] }
+}
+
+/** "Not registered" is said with the code alone, as clients know it; it may be asked again, and is not kept. */
+export function withoutRecord(answer: Exclude<Answer, Found>, { text }: AskedHandle, headers: Headers): ApiRefusal {
+  const responseCode = answer.kind === 'referral' ? RC.serviceReferral : RC.handleNotFound
+  const message = answer.kind === 'absent' ? '' : refusalOfAnswer(answer).message
+  return new ApiRefusal(responseCode, message, { handle: text, headers })
+}
+
+interface Reading {
+  readonly selected: readonly Value[]
+  readonly found: Found
+  readonly caller: Caller
+  readonly asked: AskedHandle
+}
+
+/** Everything asked for, or a refusal: who asks for what is not public must not take a part for the whole. */
+async function readableValues(door: HandleRestOptions, reading: Reading): Promise<readonly Value[]> {
+  const { selected, found, caller, asked } = reading
+  if (selected.every(isPublic)) return selected
+  const handle = asked.text
+  if (selected.some(({ permissions }) => (permissions & (PUBLIC_READ | ADMIN_READ)) === 0))
+    throw new ApiRefusal(RC.insufficientPermissions, 'One of these values can be read by nobody.', { handle })
+  const { administering } = door
+  if (administering === undefined) throw new ApiRefusal(RC.authenticationNeeded, '', { handle, status: 403 })
+  const refusal =
+    caller.identity === undefined
+      ? { responseCode: RC.authenticationNeeded, message: '' }
+      : await administering.administration.refusedToRead(caller.identity, found.record)
+  if (refusal !== undefined) throw await refusalOf(refusal, { parts: administering, caller, handle })
+  return selected
+}
+
+function isPublic({ permissions }: Value): boolean {
+  return (permissions & PUBLIC_READ) !== 0
+}
