@@ -1,5 +1,6 @@
 /** What this door is given, wired where the Handle HTTP port is opened. */
 import type { Clock } from '../../platform/clock.js'
+import type { RegisteredBelow } from '../../registry/registered-below.js'
 import type { Resolve } from '../../resolution/resolve.js'
 import type { Administration } from '../handle/administration/contract.js'
 import type { Failure } from '../http/server.js'
@@ -22,6 +23,6 @@ export interface HandleRestOptions {
 
 export interface Administering extends Authenticating {
   readonly administration: Administration
-  /** How many handles are registered below a canonical prefix. */
-  readonly countHandles: (prefix: string) => Promise<number>
+  /** For lists with numbered pages. */
+  readonly below: RegisteredBelow
 }

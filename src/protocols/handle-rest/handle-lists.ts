@@ -36,7 +36,7 @@ export async function listHandles(door: HandleRestOptions, request: FastifyReque
   const reading = { administering, caller, prefix }
   // First, so that it is refused before anything is counted.
   await nextHandles(reading, undefined, 1)
-  const totalCount = await administering.countHandles(bareOf(prefix))
+  const totalCount = await administering.below.count(bareOf(prefix))
   const paged = page !== undefined || pageSize !== undefined
   if (!paged && totalCount > MAX_PAGE_SIZE)
     throw malformed(`${totalCount} handles are too many for one answer: ask for pages, ?page=0&pageSize=1000.`)
@@ -56,15 +56,16 @@ async function handlesOfPage(
   reading: Reading,
   { page, pageSize }: { readonly page: number; readonly pageSize: number },
 ): Promise<readonly string[]> {
+  const passed = page * pageSize
+  if (passed > MAX_PASSED) throw malformed(`There is no page behind the first ${MAX_PASSED} handles here.`)
+  const { below } = reading.administering
+  let after = passed === 0 ? undefined : await below.keyAt(bareOf(reading.prefix), passed - 1)
+  if (passed > 0 && after === undefined) return []
   const handles: string[] = []
-  let passing = page * pageSize
-  if (passing > MAX_PASSED) throw malformed(`There is no page behind the first ${MAX_PASSED} handles here.`)
-  let after: string | undefined
   while (handles.length < pageSize) {
-    const limit = Math.min(MAX_AT_ONCE, passing > 0 ? passing : pageSize - handles.length)
+    const limit = Math.min(MAX_AT_ONCE, pageSize - handles.length)
     const listed = await nextHandles(reading, after, limit)
-    if (passing > 0) passing -= listed.handles.length
-    else handles.push(...listed.handles)
+    handles.push(...listed.handles)
     if (listed.next === undefined) break
     after = listed.next
   }
