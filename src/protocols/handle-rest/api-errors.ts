@@ -4,14 +4,14 @@ import { NodeError } from '../../platform/errors.js'
 import { RC } from '../handle/codes.js'
 import { isOwnFault, responseCodeOf } from '../handle/refusals.js'
 import { ourError } from '../http/fastify-errors.js'
-import { HttpRefusal, headersOf } from '../http/problem.js'
+import { HttpRefusal, headersOf, statusOf } from '../http/problem.js'
 import { type ApiAnswer, ApiRefusal, type Headers, sendAnswer } from './api-answer.js'
 import { isSecure } from './authentication.js'
 import type { HandleRestOptions } from './door-options.js'
 import { httpStatusOf } from './statuses.js'
 
-/** What the faults of HTTP alone are, whose status says more than the response code. */
-const TOO_LARGE = 413
+/** Where a status of HTTP says more than that of the response code. */
+const OWN_STATUS: ReadonlySet<string> = new Set(['too-large', 'token-unknown'])
 
 export function refuseApi(
   { onFailure }: Pick<HandleRestOptions, 'onFailure'>,
@@ -73,6 +73,6 @@ function spoken(error: unknown, { id }: FastifyRequest): Spoken {
   if (!(error instanceof NodeError) || isOwnFault(error))
     return { responseCode: RC.error, message: `A fault of this server. Its log tells more of request ${id}.` }
   const { code, message } = error
-  if (code === 'too-large') return { responseCode: RC.protocolError, message, status: TOO_LARGE }
-  return { responseCode: responseCodeOf[code], message }
+  const responseCode = code === 'too-large' ? RC.protocolError : responseCodeOf[code]
+  return OWN_STATUS.has(code) ? { responseCode, message, status: statusOf[code] } : { responseCode, message }
 }

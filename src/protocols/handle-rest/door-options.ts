@@ -2,6 +2,7 @@
 import type { Clock } from '../../platform/clock.js'
 import type { RegisteredBelow } from '../../registry/registered-below.js'
 import type { Resolve } from '../../resolution/resolve.js'
+import type { WriteTokens } from '../../resolution/write-token.js'
 import type { Administration } from '../handle/administration/contract.js'
 import type { Failure } from '../http/server.js'
 import type { Authenticating } from './authentication.js'
@@ -11,6 +12,8 @@ export interface HandleRestOptions {
   readonly clock: Clock
   /** T of the freshness contract: redirects are kept by nobody for longer. */
   readonly stalenessBoundMs: number
+  /** With them a write tells its token, and a look-up that sends it shows at least that write. */
+  readonly tokens?: WriteTokens
   /** Absent: nobody can authenticate, and what needs it is not offered. */
   readonly administering?: Administering
   /** Octets of the node's own HS_SITE. */

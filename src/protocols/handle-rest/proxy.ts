@@ -35,7 +35,7 @@ import { appendedLink, linkOf } from './links.js'
 import { explainingPage, PAGE_HEADERS, pathOf, valuesPage } from './pages.js'
 import { malformed, type Parameters, queryOf, truthOf } from './parameters.js'
 import { refuseWithPage } from './proxy-errors.js'
-import { selectionOf } from './resolution.js'
+import { demandsOf, selectionOf } from './resolution.js'
 
 export function proxyRoutes(app: FastifyInstance, door: HandleRestOptions): void {
   app.setErrorHandler((error, request, reply) => refuseWithPage(door, error, { request, reply }))
@@ -51,11 +51,8 @@ const ENTRANCE = explainingPage(
 async function redirect(door: HandleRestOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const asked = proxiedHandle(request.raw.url)
   const parameters = queryOf(request)
-  const isAuthoritative = truthOf(parameters, 'auth') === true
-  const answer = await door.resolve({
-    identifier: asked.identifier,
-    ...(isAuthoritative ? { authoritative: true } : {}),
-  })
+  const demands = await demandsOf(door, request, parameters)
+  const answer = await door.resolve({ identifier: asked.identifier, ...demands })
   reply.headers({ ...COMMON_HEADERS, ...headersOfAnswer(answer, door.clock.nowMs()) })
   const found = requireFound(answer)
   const visible = visibleValues(found.record.values, 'public')

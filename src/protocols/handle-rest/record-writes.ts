@@ -15,7 +15,8 @@ import { FaultList } from '../../record/faults.js'
 import type { Administration, Outcome, Written } from '../handle/administration/contract.js'
 import type { HandleValue } from '../handle/codec-value.js'
 import { RC } from '../handle/codes.js'
-import { type ApiAnswer, ApiRefusal } from './api-answer.js'
+import { TOKEN_HEADER } from '../rest/demands.js'
+import { type ApiAnswer, ApiRefusal, type Headers } from './api-answer.js'
 import { textInPath } from './asked-handle.js'
 import { type Caller, callerOf, requireTls } from './authentication.js'
 import { jsonBody } from './bodies.js'
@@ -31,14 +32,12 @@ export async function putHandle(door: HandleRestOptions, request: FastifyRequest
   const parameters = queryOf(request)
   const mint = truthOf(parameters, 'mintNewSuffix') ?? false
   const write = { handle, caller, parameters, mint, values: bodyValues(request, handle) }
-  const written = await requireOk(await put(administering.administration, write), {
-    parts: administering,
-    caller,
-    handle,
-  })
+  const tokenOf = door.tokens?.begin()
+  const outcome = await put(administering.administration, write)
+  const written = await requireOk(outcome, { parts: administering, caller, handle })
   return {
     status: written.overwritten ? 200 : 201,
-    headers: { 'jiexi-version': String(written.version) },
+    headers: headersOf(written, tokenOf),
     body: { responseCode: RC.success, handle: mint ? written.handle : handle },
   }
 }
@@ -76,15 +75,20 @@ export async function deleteHandle(door: HandleRestOptions, request: FastifyRequ
   const { administering, caller, handle } = await begin(door, request)
   const indexes = indexesOf(queryOf(request).getAll('index'))
   const { administration } = administering
+  const tokenOf = door.tokens?.begin()
   const outcome =
     indexes.length === 0
       ? await administration.remove(caller.identity, handle)
       : await administration.removeValues(caller.identity, { handle, indexes })
-  const { version } = await requireOk(outcome, { parts: administering, caller, handle })
+  const written = await requireOk(outcome, { parts: administering, caller, handle })
+  return { status: 200, headers: headersOf(written, tokenOf), body: { responseCode: RC.success, handle } }
+}
+
+/** As every door tells it: which version it is now, and by what a look-up anywhere can demand to see it. */
+function headersOf({ version, token }: Written, tokenOf: ((xid: number) => string) | undefined): Headers {
   return {
-    status: 200,
-    headers: { 'jiexi-version': String(version) },
-    body: { responseCode: RC.success, handle },
+    'jiexi-version': String(version),
+    ...(tokenOf === undefined ? {} : { [TOKEN_HEADER]: tokenOf(Number(token)) }),
   }
 }
 

@@ -4,14 +4,16 @@
  *   type, index   only values of that type, or with that index; both repeatable. A type that ends in "." means all below it
  *   auth          from the database, past every cache
  *   publicOnly    only what anybody may read. Default: true without authentication, false with it
+ *   Jiexi-Token   a header: at least the write that the token is of
  *   cert, doNotRefer   taken, and without effect: TLS vouches for the answer, and this server refers nobody on by itself
  */
 import type { FastifyRequest } from 'fastify'
 import type { Answer, Found } from '../../record/answer.js'
-import { ADMIN_READ, PUBLIC_READ, type Value } from '../../record/record.js'
+import { PUBLIC_READ, type Value } from '../../record/record.js'
 import { type Selection, selectValues, visibleValues } from '../../record/select.js'
 import { RC } from '../handle/codes.js'
 import { headersOfAnswer } from '../rest/answer-headers.js'
+import { type Demands, readDemands } from '../rest/demands.js'
 import { refusalOf as refusalOfAnswer } from '../rest/refusals.js'
 import { type ApiAnswer, ApiRefusal, type Headers } from './api-answer.js'
 import { type AskedHandle, handleInPath } from './asked-handle.js'
@@ -30,10 +32,8 @@ export async function resolveHandle(door: HandleRestOptions, request: FastifyReq
   const selection = selectionOf(parameters)
   const isPublicOnly = truthOf(parameters, 'publicOnly')
   const caller = await callerOf(door.administering, request)
-  const answer = await door.resolve({
-    identifier: asked.identifier,
-    ...(truthOf(parameters, 'auth') === true ? { authoritative: true } : {}),
-  })
+  const demands = await demandsOf(door, request, parameters)
+  const answer = await door.resolve({ identifier: asked.identifier, ...demands })
   const headers = { ...headersOfAnswer(answer, door.clock.nowMs()), vary: 'Authorization' }
   if (answer.kind !== 'found') throw withoutRecord(answer, asked, headers)
   const selected = selectValues(answer.record.values, selection)
@@ -47,6 +47,17 @@ export async function resolveHandle(door: HandleRestOptions, request: FastifyReq
     headers: isKept ? headers : { ...headers, 'cache-control': 'private, no-store' },
     body: bodyOf(asked, values),
   }
+}
+
+/** What the look-up must be as new as: the database itself, or a write whose token is sent. @throws ApiRefusal, NodeError */
+export async function demandsOf(
+  { tokens }: Pick<HandleRestOptions, 'tokens'>,
+  { headers }: FastifyRequest,
+  parameters: Parameters,
+): Promise<Demands> {
+  const authoritative = truthOf(parameters, 'auth') === true
+  if (tokens !== undefined) return readDemands(tokens, { authoritative, minVersion: undefined }, headers)
+  return authoritative ? { authoritative } : {}
 }
 
 function bodyOf({ text }: AskedHandle, values: readonly Value[]): Readonly<Record<string, unknown>> {
@@ -73,13 +84,11 @@ interface Reading {
   readonly asked: AskedHandle
 }
 
-/** Everything asked for, or a refusal: who asks for what is not public must not take a part for the whole. */
+/** With those that only administrators may read, or a refusal: who asks for these must not take a part for the whole. */
 async function readableValues(door: HandleRestOptions, reading: Reading): Promise<readonly Value[]> {
   const { selected, found, caller, asked } = reading
   if (selected.every(isPublic)) return selected
   const handle = asked.text
-  if (selected.some(({ permissions }) => (permissions & (PUBLIC_READ | ADMIN_READ)) === 0))
-    throw new ApiRefusal(RC.insufficientPermissions, 'One of these values can be read by nobody.', { handle })
   const { administering } = door
   if (administering === undefined) throw new ApiRefusal(RC.authenticationNeeded, '', { handle, status: 403 })
   const refusal =
@@ -87,7 +96,9 @@ async function readableValues(door: HandleRestOptions, reading: Reading): Promis
       ? { responseCode: RC.authenticationNeeded, message: '' }
       : await administering.administration.refusedToRead(caller.identity, found.record)
   if (refusal !== undefined) throw await refusalOf(refusal, { parts: administering, caller, handle })
-  return selected
+  const readable = visibleValues(selected, 'owner')
+  if (readable.length > 0) return readable
+  throw new ApiRefusal(RC.insufficientPermissions, 'What is asked for can be read by nobody.', { handle })
 }
 
 function isPublic({ permissions }: Value): boolean {

@@ -165,6 +165,19 @@ describe('PUT', () => {
   })
 })
 
+test('a write tells its version and a token, by which any look-up can demand to see it', async () => {
+  const written = await put(handle, [URL_1, OWNER])
+  expect(written.headers['jiexi-version']).toBe('1')
+  const token = String(written.headers['jiexi-token'])
+  expect(token).toMatch(/^\d+-[\da-f]{8}$/)
+  expect((await get(handle, '', { 'jiexi-token': token })).json.responseCode).toBe(1)
+  expect((await node.ask(`/${handle}`, { headers: { 'jiexi-token': token } })).status).toBe(302)
+  const unknown = await get(handle, '', { 'jiexi-token': token.replace(/.{8}$/, '00000000') })
+  expect([unknown.status, unknown.json.responseCode]).toEqual([412, 2])
+  expect((await get(handle, '', { 'jiexi-token': 'x' })).json.responseCode).toBe(4)
+  expect((await drop(handle)).headers['jiexi-token']).toMatch(/^\d+-/)
+})
+
 describe('DELETE', () => {
   test('withdraws the handle', async () => {
     await put(handle, [URL_1, OWNER])
@@ -208,10 +221,10 @@ describe('values that are not for everybody', () => {
     expect([adder.status, adder.json.responseCode]).toEqual([403, 401])
   })
 
-  test('that nobody may read are refused to everybody', async () => {
+  test('that nobody may read are given to nobody', async () => {
     await put(handle, [{ ...DESC_2, permissions: '0100' }], '?index=2')
     expect((await get(handle, '?index=2', BY_PASSWORD)).json.responseCode).toBe(401)
-    expect((await get(handle)).json.values).toHaveLength(2)
+    for (const headers of [{}, BY_PASSWORD]) expect((await get(handle, '', headers)).json.values).toHaveLength(2)
   })
 
   test('are not in a script, whoever asks', async () => {

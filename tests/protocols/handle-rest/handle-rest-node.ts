@@ -47,6 +47,7 @@ export async function handleRestNode(
   handleRestDoor(app, {
     resolve: rest.resolve,
     clock: systemClock,
+    tokens: rest.tokens,
     stalenessBoundMs: BOUND_MS,
     onFailure: (failure) => failures.push(failure),
     ...options(rest),

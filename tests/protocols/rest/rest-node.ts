@@ -19,7 +19,7 @@ import { changeKnowledge } from '../../../src/resolution/change-knowledge.js'
 import { memoryCached, remembered } from '../../../src/resolution/memory-cached.js'
 import { memoryStore } from '../../../src/resolution/memory-store.js'
 import { compose, type Resolve } from '../../../src/resolution/resolve.js'
-import { writeTokens } from '../../../src/resolution/write-token.js'
+import { type WriteTokens, writeTokens } from '../../../src/resolution/write-token.js'
 import type { Administrator, Scope } from '../../../src/security/principal.js'
 import { testDatabase } from '../../support/database.js'
 
@@ -34,6 +34,7 @@ export interface RestNode {
   readonly registry: Registry
   readonly resolve: Resolve
   readonly waits: VisibleWaits
+  readonly tokens: WriteTokens
   /** Key of `acme`, which holds 88.118.8, and of `other`, which holds 88.200.1. */
   readonly acmeKey: string
   readonly otherKey: string
@@ -95,6 +96,7 @@ export async function restNode(): Promise<RestNode> {
   )
 
   const waits = visibleWaits({ clock, knowledge, boundMs: BOUND_MS, findBounds: () => findStalenessBounds(db) })
+  const tokens = writeTokens({ knowledge, catchUp })
   const failures: Failure[] = []
   const routes: { method: string; url: string }[] = []
   const app = httpServer({ onFailure: (failure) => failures.push(failure) })
@@ -109,7 +111,7 @@ export async function restNode(): Promise<RestNode> {
     routes: table,
     principalOf: (apiKey) => findPrincipal(db, apiKey),
     waits,
-    tokens: writeTokens({ knowledge, catchUp }),
+    tokens,
     more: [importRoutes],
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -130,6 +132,7 @@ export async function restNode(): Promise<RestNode> {
     registry,
     resolve,
     waits,
+    tokens,
     acmeKey: await keyFor('acme', ['read', 'write', 'keys']),
     otherKey: await keyFor('other', ['read', 'write']),
     routes,
