@@ -1,6 +1,8 @@
 /** HTTP requests with a bound on time and size, and errors that say what to do. The only home of undici. */
+import type { KeyObject } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { Agent, type Dispatcher, errors, request } from 'undici'
+import { TLSSocket } from 'node:tls'
+import { Agent, buildConnector, type Dispatcher, errors, request } from 'undici'
 import { messageOf, NodeError } from './errors.js'
 
 export interface HttpRequest {
@@ -17,6 +19,16 @@ export interface HttpRequest {
   /** Bound on the answer's body. Default 16 MiB. */
   readonly maxBytes?: number
   readonly signal?: AbortSignal
+  /** Whom to believe over TLS. Default: whom this machine trusts. */
+  readonly trust?: HttpTrust
+}
+
+/** Connections are kept for each such object: make one for a server, and use it again. */
+export interface HttpTrust {
+  /** Certificates of authorities as PEM, in place of those that this machine trusts. */
+  readonly authorities?: string
+  /** The server's own key: a certificate of it is good whatever its name and issuer, and so is one that would be good without. */
+  readonly publicKey?: KeyObject
 }
 
 /** Any answer is a value, whatever its status. */
@@ -34,6 +46,43 @@ const CONNECT_TIMEOUT_MS = 5_000
 // Time is bounded by a signal of ours; undici's own timers count seconds and leave parts of an exchange out.
 const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: 0, bodyTimeout: 0 })
 
+const agents = new WeakMap<HttpTrust, Agent>()
+
+function agentFor(trust: HttpTrust): Agent {
+  const known = agents.get(trust)
+  if (known !== undefined) return known
+  const made = new Agent({ connect: connectorFor(trust), headersTimeout: 0, bodyTimeout: 0 })
+  agents.set(trust, made)
+  return made
+}
+
+function connectorFor({ authorities, publicKey }: HttpTrust): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: CONNECT_TIMEOUT_MS,
+    ...(authorities === undefined ? {} : { ca: authorities }),
+    // A resumed session might show no certificate.
+    ...(publicKey === undefined ? {} : { rejectUnauthorized: false, maxCachedSessions: 0 }),
+  })
+  if (publicKey === undefined) return connect
+  return (options, connected) =>
+    connect(options, (...[error, socket]) => {
+      if (error !== null) return connected(error, null)
+      if (!(socket instanceof TLSSocket) || socket.authorized || isOfKey(socket, publicKey))
+        return connected(null, socket)
+      socket.destroy()
+      connected(
+        new Error(
+          'its certificate is neither of the key of this server nor signed by an authority that this machine trusts.',
+        ),
+        null,
+      )
+    })
+}
+
+function isOfKey(socket: TLSSocket, publicKey: KeyObject): boolean {
+  return socket.getPeerX509Certificate()?.publicKey.equals(publicKey) ?? false
+}
+
 /** @throws NodeError `authority-unavailable` (no answer), `too-large`, `request-malformed` (the address). Follows no redirect. */
 export async function sendRequest(asked: HttpRequest): Promise<HttpResponse> {
   const url = requireUrl(asked.url)
@@ -41,7 +90,7 @@ export async function sendRequest(asked: HttpRequest): Promise<HttpResponse> {
   const upload: Upload = { step: timer.step, failure: undefined }
   try {
     const response = await request(url, {
-      dispatcher: agent,
+      dispatcher: asked.trust === undefined ? agent : agentFor(asked.trust),
       method: asked.method ?? 'GET',
       headers: headersOf(asked),
       body: bodyOf(asked, upload) ?? null,
