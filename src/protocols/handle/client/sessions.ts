@@ -1,5 +1,5 @@
 /** Sessions that are open, one for each server and identity, so that many requests share one. */
-import { OP } from '../codes.js'
+import { OP, RC } from '../codes.js'
 import { type Conversation, converse, type Tools } from './converse.js'
 import { HandleFault } from './faults.js'
 import type { Identity } from './identity.js'
@@ -26,6 +26,7 @@ interface Held {
   readonly session: Promise<Session>
 }
 
+const MAX_WITHOUT = 1_000
 const FAREWELL_MS = 1_000
 /** A session is not used up to its last second. */
 const MARGIN_MS = 60_000
@@ -45,16 +46,20 @@ export class Sessions {
     const { mode } = this.options
     const key = keyOf(server, identity)
     if (mode === 'none' || this.without.has(key)) return undefined
-    const session = await this.held.get(key)?.session
-    if (session !== undefined && performance.now() < session.endsAtMs - MARGIN_MS) return session
+    const held =
+      this.held.get(key) ?? this.hold(key, { server, identity, isEncrypting: mode === 'encrypted', timeoutMs })
     try {
-      return await this.begin(key, { server, identity, isEncrypting: mode === 'encrypted', timeoutMs })
+      const session = await held.session
+      if (performance.now() < session.endsAtMs - MARGIN_MS) return session
     } catch (error) {
-      this.held.delete(key)
+      this.drop(key, held)
       if (mode !== 'auto' || !saysThatItHasNone(error)) throw error
+      if (this.without.size >= MAX_WITHOUT) this.without.clear()
       this.without.add(key)
       return undefined
     }
+    this.drop(key, held)
+    return this.sessionWith(server, identity, timeoutMs)
   }
 
   /** The server doesn't know it any more. */
@@ -69,14 +74,23 @@ export class Sessions {
     await Promise.allSettled(held.map((one) => this.end(one)))
   }
 
-  private async begin(key: string, wish: SessionWish): Promise<Session> {
-    const { tools, learnKey, limits } = this.options
-    const server = wish.server.publicKey === undefined ? await learnKey(wish.server, wish.timeoutMs) : wish.server
-    const session = setUpSession({ ...wish, server }, tools)
-    this.held.set(key, { server, session })
-    const oldest = this.held.size > limits.maxSessions ? this.held.keys().next().value : undefined
+  /** At once, so that whoever comes while it is set up shares it. */
+  private hold(key: string, wish: SessionWish): Held {
+    const held = { server: wish.server, session: this.begin(wish) }
+    this.held.set(key, held)
+    const oldest = this.held.size > this.options.limits.maxSessions ? this.held.keys().next().value : undefined
     if (oldest !== undefined) this.held.delete(oldest)
-    return session
+    return held
+  }
+
+  private async begin(wish: SessionWish): Promise<Session> {
+    const { tools, learnKey } = this.options
+    const server = wish.server.publicKey === undefined ? await learnKey(wish.server, wish.timeoutMs) : wish.server
+    return setUpSession({ ...wish, server }, tools)
+  }
+
+  private drop(key: string, held: Held): void {
+    if (this.held.get(key) === held) this.held.delete(key)
   }
 
   private async end({ server, session }: Held): Promise<void> {
@@ -91,6 +105,17 @@ function keyOf({ address }: Server, { handle, index }: Identity): string {
   return `${formatServerAddress(address)} ${index}:${handle}`
 }
 
+const NO_SESSIONS: ReadonlySet<number | undefined> = new Set([
+  RC.error,
+  RC.protocolError,
+  RC.notSupported,
+  RC.sessionFailed,
+  RC.invalidSessionKey,
+  RC.needRsaKey,
+  RC.invalidSessionSetUp,
+])
+
 function saysThatItHasNone(error: unknown): boolean {
-  return error instanceof HandleFault && (error.reason === 'refused' || error.reason === 'key-unknown')
+  if (!(error instanceof HandleFault)) return false
+  return error.reason === 'key-unknown' || NO_SESSIONS.has(error.responseCode)
 }

@@ -13,7 +13,7 @@ export class Trail {
   enter(place: string): void {
     if (this.passed.has(place))
       throw new HandleFault('referral-loop', `Referrals go in a circle: ${place} comes a second time.`)
-    if (this.passed.size > this.maxHops)
+    if (this.passed.size >= this.maxHops)
       throw new HandleFault('too-many-hops', `More than ${this.maxHops} referrals, the last one to ${place}.`)
     this.passed.add(place)
   }

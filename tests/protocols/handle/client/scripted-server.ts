@@ -12,6 +12,7 @@ export interface Said {
   readonly messages: readonly Buffer[]
   /** Over TCP: the connection ends behind them. */
   readonly closes?: boolean
+  readonly resets?: boolean
 }
 
 /** Undefined: silence. */
@@ -26,7 +27,9 @@ export interface ScriptedServer {
   readonly address: ServerAddress
   /** Whole messages, as they came. */
   readonly requests: Buffer[]
+  /** That there ever were, and that are open. */
   readonly connections: () => number
+  readonly open: () => number
   close(): Promise<void>
 }
 
@@ -54,10 +57,11 @@ export async function udpServer(script: Script): Promise<ScriptedServer> {
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
   const close = () => new Promise<void>((resolve) => socket.close(() => resolve()))
   const address = { transport: 'udp' as const, host: '127.0.0.1', port: socket.address().port }
-  return { address, requests, connections: () => 0, close }
+  return { address, requests, connections: () => 0, open: () => 0, close }
 }
 
-export async function tcpServer(script: Script): Promise<ScriptedServer> {
+/** @param listensOn 0.0.0.0: all of 127/8 */
+export async function tcpServer(script: Script, listensOn = '127.0.0.1'): Promise<ScriptedServer> {
   const requests: Buffer[] = []
   const sockets = new Set<Socket>()
   let connections = 0
@@ -81,15 +85,16 @@ export async function tcpServer(script: Script): Promise<ScriptedServer> {
     const said = saidBy(await script(request, place, (octets) => socket.write(octets)))
     for (const message of said.messages) socket.write(message)
     if (said.closes) socket.end()
+    if (said.resets) socket.resetAndDestroy()
   }
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, listensOn, resolve))
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())
       for (const socket of sockets) socket.destroy()
     })
   const address = { transport: 'tcp' as const, host: '127.0.0.1', port: (server.address() as AddressInfo).port }
-  return { address, requests, connections: () => connections, close }
+  return { address, requests, connections: () => connections, open: () => sockets.size, close }
 }
 
 export async function httpServer(script: Script): Promise<ScriptedServer & { readonly paths: string[] }> {
@@ -111,5 +116,5 @@ export async function httpServer(script: Script): Promise<ScriptedServer & { rea
       server.closeAllConnections()
     })
   const address = { transport: 'http' as const, host: '127.0.0.1', port: (server.address() as AddressInfo).port }
-  return { address, requests, paths, connections: () => 0, close }
+  return { address, requests, paths, connections: () => 0, open: () => 0, close }
 }
