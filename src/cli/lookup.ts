@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import type { Cli } from './cli.js'
 import { EXIT_FAILED } from './failure.js'
 import { type DemandOptions, demandsOf, pathWith, withDemands } from './freshness.js'
+import { type HandleLookupOptions, refuseMixed, resolveByHandle, withHandleLookup } from './handle-lookup.js'
 import { type NodeClient, pathOf } from './node-client.js'
 import { shown, shownJson, table } from './terminal.js'
 
@@ -29,7 +30,7 @@ type DataJson = string | { readonly format: string; readonly value: string }
 
 const BATCH = 1_000
 
-interface ResolveOptions extends DemandOptions {
+interface ResolveOptions extends DemandOptions, HandleLookupOptions {
   readonly json?: boolean
   readonly explain?: boolean
 }
@@ -42,9 +43,11 @@ export function lookupCommands(program: Command, cli: Cli): void {
     .argument('<identifier...>', 'Handle, VAA code or OID; "-" for standard input')
     .option('--json', 'one JSON result a line')
     .option('--explain', 'how each answer came about')
-  withDemands(lookup).action((identifiers: string[], options: ResolveOptions) =>
-    options.explain ? explain(cli, identifiers, options) : resolve(cli, identifiers, options),
-  )
+  withHandleLookup(withDemands(lookup)).action((identifiers: string[], options: ResolveOptions) => {
+    refuseMixed(options)
+    if (options.handle !== undefined) return resolveByHandle(cli, allOf(cli, identifiers), options)
+    return options.explain ? explain(cli, identifiers, options) : resolve(cli, identifiers, options)
+  })
   program
     .command('history')
     .summary('list the versions of an identifier')

@@ -4,6 +4,7 @@ import { messageOf, NodeError } from '../platform/errors.js'
 import { administrationCommands } from './administration.js'
 import type { Cli } from './cli.js'
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE, Failure } from './failure.js'
+import { handleCommands } from './handle.js'
 import { importCommand } from './import.js'
 import { lookupCommands } from './lookup.js'
 import { nodeClient } from './node-client.js'
@@ -35,7 +36,14 @@ export async function runCommand({ args, environment, terminal }: Invocation): P
     .showSuggestionAfterError()
     .showHelpAfterError('(--help lists what there is)')
     .addHelpText('after', '\nExit codes: 0 done, 1 what was asked for failed, 2 the command itself cannot be meant.')
-  for (const add of [lookupCommands, registrationCommands, importCommand, administrationCommands, statusCommand])
+  for (const add of [
+    lookupCommands,
+    registrationCommands,
+    importCommand,
+    administrationCommands,
+    handleCommands,
+    statusCommand,
+  ])
     add(program, cli)
   prepare(program, terminal)
   try {

@@ -27,6 +27,7 @@ export interface RunOptions {
   readonly node?: string
   readonly apiKey?: string
   readonly input?: string | Buffer
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export function startJiexi(args: readonly string[], options: RunOptions = {}): RunningCommand {
@@ -38,6 +39,7 @@ export function startJiexi(args: readonly string[], options: RunOptions = {}): R
       ...(TMPDIR === undefined ? {} : { TMPDIR }),
       ...(options.node === undefined ? {} : { JIEXI_NODE: options.node }),
       ...(options.apiKey === undefined ? {} : { JIEXI_API_KEY: options.apiKey }),
+      ...options.environment,
     },
   })
   child.stdin.on('error', () => undefined)
