@@ -325,12 +325,12 @@ function doorsOf(core: Core, parts: DoorParts): Doors {
   }
 }
 
-function httpServerOf({ config, log, metrics }: Core): FastifyInstance {
+function httpServerOf({ config, log, metrics, loop }: Core): FastifyInstance {
   const access = accessLog({ log, sample: config.logSample })
   return httpServer({
     trustProxy: config.trustProxy,
     drainMs: config.drainSeconds * 1000,
-    isOverloaded: core.loop.isOverloaded,
+    isOverloaded: loop.isOverloaded,
     observe: metrics.httpAnswered,
     onArrival: access.arrived,
     isDiverted: access.wants,

@@ -130,6 +130,8 @@ function imaginaryWorker(slot: number, pid: number) {
     ready: Promise.resolve(),
     exited,
     offer: () => undefined,
+    share: () => undefined,
+    deliver: () => undefined,
     load: () => 0,
     snapshot: async () => undefined,
     tell: () => undefined,
