@@ -295,13 +295,15 @@ async function copyIn(
   }
 }
 
-/** Whether the database answers, on a connection made for the question. */
+/** Whether the database answers, on a connection made for the question. That it has none left to give is an answer. */
 async function askOnce(settings: pg.ClientConfig): Promise<void> {
   const client = new pg.Client(settings)
   client.on('error', ignoreLoss)
   try {
     await client.connect()
     await client.query('select 1')
+  } catch (error) {
+    if (isAway(translated(error))) throw error
   } finally {
     closeWithin(client.end(), () => [client]).catch(ignoreLoss)
   }

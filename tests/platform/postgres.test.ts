@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { freePort } from '../../src/platform/free-port.js'
@@ -257,6 +258,22 @@ describe('a server that hangs', () => {
     proxy.restore()
     expect(await db.query('select 1 as one')).toEqual([{ one: 1 }])
   })
+})
+
+test('a server that has no connection left for a probe answers all the same: those that are open go on', async () => {
+  const { db: admin, url } = await setUp()
+  const role = `limited_${randomBytes(6).toString('hex')}`
+  await admin.query(`create role ${role} login password 'limited' connection limit 2`)
+  cleanUps.push(() => admin.query(`drop role ${role}`))
+  const limited = new URL(url)
+  limited.username = role
+  limited.password = 'limited'
+  // Without the server's bound on a statement, a backend whose client has given up goes on, and keeps its connection.
+  const db = opened({ url: limited.href, maxConnections: 2, statementTimeoutMs: 400, preparedStatements: false })
+  await Promise.all([db.query('select pg_sleep(0.2)'), db.query('select pg_sleep(0.2)')])
+  await expect(db.query('select pg_sleep(25)')).rejects.toMatchObject({ code: 'authority-unavailable' })
+  const answered = async () => (await db.query<{ one: number }>('select 1 as one').catch(() => []))[0]?.one
+  await expect.poll(answered, { timeout: 10_000 }).toBe(1)
 })
 
 describe('a connection of its own', () => {
