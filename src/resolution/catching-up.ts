@@ -12,7 +12,7 @@ import type { Layer, Query, Resolve } from './resolve.js'
 import { unknownToken } from './write-token.js'
 
 export interface CatchingUpOptions {
-  readonly knowledge: Pick<ChangeKnowledge, 'mark' | 'settledBelow' | 'covers'>
+  readonly knowledge: Pick<ChangeKnowledge, 'mark' | 'settledBelow' | 'covers' | 'isFresh'>
   /** Resolves when all that was committed before the call is known. */
   readonly catchUp: () => Promise<void>
 }
@@ -46,8 +46,10 @@ async function afterwards(
     await catchUp()
     plain.trace?.step('feed', 'caught up')
   } catch (error) {
-    // What is known already may be answered, marked, while the database is away.
-    if (isUnavailable(error) && knowledge.covers(token)) return next(plain)
+    // What is known already may be answered, marked, while the database is away. Before it would be marked, not unless all
+    // that the token may stand for is known.
+    const wouldBeMarked = !knowledge.isFresh()
+    if (isUnavailable(error) && knowledge.covers(token) && (wouldBeMarked || token < knowledge.mark)) return next(plain)
     throw error
   }
   if (knowledge.covers(token) || token < knowledge.settledBelow) return next(plain)

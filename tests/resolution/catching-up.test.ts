@@ -60,6 +60,20 @@ test('while nobody can be asked, what is known already is answered with its toke
   await expect(resolve(queryFor(PUMP, { token: unknown }))).rejects.toMatchObject({ code: 'authority-unavailable' })
 })
 
+test('in the first moments of an outage a token gets no unmarked answer that may lack what it stands for', async () => {
+  const { authority, clock, knowledge, resolve, goDown } = setUp()
+  await resolve(queryFor(PUMP, { token: authority.holds(PUMP, 'v1') }))
+  const { epoch, mark } = knowledge
+  // The one after the next is seen, the next still under way: it may be this caller's too, and committed since.
+  const row = { xid: mark + 1, keys: ['i:88.100.1/other'], versions: [1] }
+  knowledge.apply({ epoch: epoch!, xmin: mark, floor: mark, rows: [row] }, clock.monotonicMs())
+  goDown()
+  expect(knowledge.isFresh()).toBe(true)
+  await expect(resolve(queryFor(PUMP, { token: row.xid }))).rejects.toMatchObject({ code: 'authority-unavailable' })
+  clock.advanceMs(2_000)
+  expect(await resolve(queryFor(PUMP, { token: row.xid }))).toMatchObject({ version: 1, stale: expect.anything() })
+})
+
 test('who demands the answer of the authority is led there by routes that are as current', async () => {
   const { authority, resolve, polls } = setUp()
   authority.holds(PUMP, 'v1')
