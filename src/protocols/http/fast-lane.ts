@@ -216,6 +216,8 @@ class Lane {
   /** After an answer that came later, or when those sent before have gone. */
   #goOn(): void {
     const socket = this.#socket
+    // Under an answer that was still on its way: what came behind it is nobody's any more.
+    if (socket.destroyed) return
     if (socket.readableEnded) {
       // Whoever has said all it had to say gets its answer, and the end.
       socket.destroySoon()

@@ -238,6 +238,26 @@ test('the lane goes on after an ordinary answer that the kernel could not take a
   await app.close()
 })
 
+test('of a connection that was closed under an answer nothing more is carried out', async () => {
+  const { app, times } = await servingLarge()
+  const accepted = once(app.server, 'connection')
+  const socket = net.connect(portOf(app), '127.0.0.1')
+  socket.on('error', () => undefined).pause()
+  const [connection] = (await accepted) as [net.Socket]
+  for (let sent = 0; !connection.writableNeedDrain; sent += 1) {
+    expect(sent).toBeLessThan(20)
+    socket.write(get('/whole') + get(KNOWN).repeat(2))
+    await delay(20)
+  }
+  const before = times.asked
+  connection.destroy()
+  await once(connection, 'close')
+  await delay(20)
+  expect(times.asked).toBe(before)
+  socket.destroy()
+  await app.close()
+})
+
 test.each(['/slow', LATER, '/half-known'])(
   'a client that goes while its request is under way harms nobody (%s)',
   async (path) => {
@@ -362,8 +382,9 @@ async function servingLarge() {
     times.asked += 1
     return readyOctets(ready, KEEP_ALIVE_SECONDS)
   })
-  app.answerEarly((_request, response) => {
-    if (!sendReady(response, ready, KEEP_ALIVE_SECONDS)) response.end(LARGE_BODY)
+  app.answerEarly((request, response) => {
+    if (request.url === '/whole') response.end('x'.repeat(20_000_000))
+    else if (!sendReady(response, ready, KEEP_ALIVE_SECONDS)) response.end(LARGE_BODY)
     return true
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
