@@ -81,7 +81,9 @@ async function ask(options: MemoryCachedOptions, next: Resolve, query: Query): P
     if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer, query.face)
     return answer
   } catch (error) {
-    const held = isUnavailable(error) ? lastGood(options, query) : undefined
+    // Whoever asks the authority itself, as preconditions of writes do, is told that it gave no answer.
+    const mayBeStale = query.authoritative !== true && isUnavailable(error)
+    const held = mayBeStale ? lastGood(options, query) : undefined
     if (held === undefined) throw error
     query.trace?.step('memory', 'stale')
     return held

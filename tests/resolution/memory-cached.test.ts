@@ -120,6 +120,16 @@ test('an answer too old to be served stale is an error', async () => {
   await expect(resolve(queryFor(PUMP))).rejects.toMatchObject({ code: 'authority-unavailable' })
 })
 
+test('an authoritative query gets no stale answer either: that nobody could be asked is what it is told', async () => {
+  const { authority, resolve, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve(queryFor(PUMP))
+  authority.goesDown()
+  const authoritative = resolve(queryFor(PUMP, { authoritative: true }))
+  await expect(authoritative).rejects.toMatchObject({ code: 'authority-unavailable' })
+})
+
 test('an authoritative query, a higher version or an unknown token is not answered from memory', async () => {
   const { authority, resolve, poll } = setUp()
   authority.holds(PUMP, 'v1')
