@@ -31,6 +31,7 @@ import { SETTINGS, USUAL_HANDLE_HTTP_PORT, USUAL_HANDLE_PORT } from './platform/
 import { openWanted, requireWantedPort, type WantedPort } from './platform/usual-port.js'
 import type { DoorName } from './platform/worker-messages.js'
 import { consoleDoor } from './protocols/console/door.js'
+import { nativeAdministration } from './protocols/handle/administration/operations.js'
 import { type HandleDoor, handleDoor } from './protocols/handle/door.js'
 import { type Certificate, plainOrTls } from './protocols/handle/first-octet.js'
 import { type HandlePorts, type OpenPorts, ownAddresses, ownSiteOctets } from './protocols/handle/own-site.js'
@@ -357,19 +358,26 @@ const SITE_SERIAL = 1
 
 function handleDoorOf(
   { config, log, metrics, membership }: Core,
-  {
-    resolve,
-    remembered: atOnce,
-    ports,
-    hasTls,
-  }: DoorParts & { readonly remembered: Remembered; readonly hasTls: boolean },
+  parts: DoorParts & { readonly remembered: Remembered; readonly hasTls: boolean },
 ): HandleDoor {
+  const { registry, resolve, routes, remembered: atOnce, ports, hasTls } = parts
   const addresses = ownAddresses(config.handlePublicAddress, config.host)
   const about = { addresses, hasTls, publicKey: new Uint8Array(), serial: SITE_SERIAL, description: config.nodeName }
-  return handleDoor({
+  const administration = nativeAdministration({
+    registry,
+    resolve,
+    routes,
+    clock,
+    serverAdministrators: config.handleAdministrators,
+    takesPlainPasswords: config.handlePlainPasswords,
+    operations: () => door.operations,
+  })
+  const door: HandleDoor = handleDoor({
     resolve,
     remembered: atOnce,
-    operations: new Map(),
+    operations: administration.operations,
+    protection: administration.protection,
+    reads: administration.restrictedReads,
     site: () => ownSiteOctets({ ...about, ports }),
     siteSerial: () => SITE_SERIAL,
     clock,
@@ -379,6 +387,7 @@ function handleDoorOf(
     octetsPerSecondOfSource: config.handleUdpOctetsPerSecond,
     passOn: membership?.passOn,
   })
+  return door
 }
 
 /** The port of the Handle System's HTTP. All its doors are mounted on this one server. */

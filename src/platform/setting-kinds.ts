@@ -130,6 +130,25 @@ function isNetwork(text: string): boolean {
   return mask === undefined || (Number(mask) >= 1 && Number(mask) <= (family === 4 ? 32 : 128))
 }
 
+export interface HandleIdentity {
+  readonly handle: string
+  readonly index: number
+}
+
+const HANDLE_IDENTITY = /^(\d{1,10}):([^,]+\/[^,]+)$/
+
+/** `300:0.NA/88.118`: the value that holds a key, and the handle it is of. */
+export function handleIdentities(text: string): readonly HandleIdentity[] {
+  if (text === '') return []
+  return text.split(',').map((part) => {
+    const [, index, handle] = HANDLE_IDENTITY.exec(part.trim()) ?? []
+    if (index !== undefined && handle !== undefined && Number(index) <= 0xffff_ffff) {
+      return { handle, index: Number(index) }
+    }
+    throw new Error(`expected identities such as 300:0.NA/88.118 with commas between them; "${part.trim()}" is none`)
+  })
+}
+
 export function ipAddresses(text: string): readonly string[] {
   const addresses = text.split(',').map((part) => part.trim())
   const wrong = addresses.find((part) => isIP(part) === 0)

@@ -4,6 +4,8 @@ import {
   byteCount,
   folder,
   fraction,
+  type HandleIdentity,
+  handleIdentities,
   hostName,
   ipAddresses,
   nodeName,
@@ -34,6 +36,8 @@ export interface Config {
   readonly handlePublicAddress: readonly string[] | undefined
   /** Of answers over UDP to one source; 0: no limit. */
   readonly handleUdpOctetsPerSecond: number
+  readonly handleAdministrators: readonly HandleIdentity[]
+  readonly handlePlainPasswords: boolean
   /** undefined: the embedded PostgreSQL. */
   readonly databaseUrl: string | undefined
   readonly databaseConnections: number
@@ -132,6 +136,20 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     unit: 'octets/s',
     meaning: 'Most octets of answers over UDP that one source address gets of each worker; 0 for no limit',
     read: wholeNumber(0, 1_000_000_000),
+  },
+  handleAdministrators: {
+    name: 'JIEXI_HANDLE_ADMINISTRATORS',
+    default: '',
+    defaultMeaning: 'none',
+    meaning:
+      'Identities that administer the whole node by the Handle protocols, such as `300:0.NA/88.118`, with commas',
+    read: handleIdentities,
+  },
+  handlePlainPasswords: {
+    name: 'JIEXI_HANDLE_PLAIN_PASSWORDS',
+    default: 'false',
+    meaning: 'Whether the national SDK may log in with a password without TLS (operation 2000)',
+    read: yesOrNo,
   },
   databaseUrl: {
     name: 'DATABASE_URL',

@@ -13,6 +13,8 @@ describe('what is read', () => {
       host: '127.0.0.1',
       handlePort: undefined,
       handleHttpPort: undefined,
+      handleAdministrators: [],
+      handlePlainPasswords: false,
       handleTlsCert: undefined,
       handleTlsKey: undefined,
       handlePublicAddress: undefined,
@@ -76,6 +78,17 @@ describe('what is read', () => {
     ['JIEXI_HANDLE_PORT', 'None', { handlePort: 'none' }],
     ['JIEXI_HANDLE_HTTP_PORT', '8001', { handleHttpPort: 8001 }],
     ['JIEXI_HANDLE_PUBLIC_ADDRESS', '192.0.2.1, 2001:db8::1', { handlePublicAddress: ['192.0.2.1', '2001:db8::1'] }],
+    [
+      'JIEXI_HANDLE_ADMINISTRATORS',
+      '300:0.NA/88.118, 0:88.118.8/ADMIN',
+      {
+        handleAdministrators: [
+          { index: 300, handle: '0.NA/88.118' },
+          { index: 0, handle: '88.118.8/ADMIN' },
+        ],
+      },
+    ],
+    ['JIEXI_HANDLE_PLAIN_PASSWORDS', 'true', { handlePlainPasswords: true }],
   ])('%s=%s', (name, text, expected) => {
     expect(readConfig({ [name]: text })).toMatchObject(expected)
   })
@@ -91,6 +104,11 @@ describe('what is refused', () => {
     ['JIEXI_HANDLE_PORT', '65536'],
     ['JIEXI_HANDLE_HTTP_PORT', 'off'],
     ['JIEXI_HANDLE_PUBLIC_ADDRESS', 'example.org'],
+    ['JIEXI_HANDLE_ADMINISTRATORS', '0.NA/88.118'],
+    ['JIEXI_HANDLE_ADMINISTRATORS', '300:88.118'],
+    ['JIEXI_HANDLE_ADMINISTRATORS', '4294967296:0.NA/88.118'],
+    ['JIEXI_HANDLE_ADMINISTRATORS', '300:0.NA/88.118,'],
+    ['JIEXI_HANDLE_PLAIN_PASSWORDS', 'over TLS'],
     ['JIEXI_HANDLE_UDP_OCTETS_PER_SECOND', 'many'],
     ['DATABASE_URL', 'mysql://db/x'],
     ['DATABASE_URL', 'postgres:///x'],

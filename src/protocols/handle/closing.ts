@@ -27,7 +27,7 @@ const FIRST_WITH_SHA256: Version = { major: 2, minor: 7 }
 /** Signatures under way; each takes half a millisecond of another thread. */
 const MAX_SIGNING = 64
 /** What an answer does not repeat, but says of itself. */
-const NOT_ECHOED = FLAG.continuous | FLAG.trustedResult | FLAG.authoritative
+const NOT_ECHOED = FLAG.continuous | FLAG.trustedResult | FLAG.authoritative | FLAG.overwrite
 
 /** @throws (from what it gives) NodeError `overloaded`; what the session's protection throws */
 export function closingWith(facts: ServerFacts, signer: Signer | undefined): CloseMessage {

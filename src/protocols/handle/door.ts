@@ -46,6 +46,8 @@ export interface HandleDoorOptions {
 }
 
 export interface HandleDoor {
+  /** All there are, look-ups and site information too. */
+  readonly operations: Operations
   /** A connection of the native port that nobody has read from yet. */
   takeConnection(connection: Socket): void
   /** A bound socket of the native port; in the same order in every process. */
@@ -70,6 +72,7 @@ export function handleDoor(options: HandleDoorOptions): HandleDoor {
   const tcp = new TcpDoor({ ...shared, ...options.tcp })
 
   return {
+    operations,
     takeConnection: (connection) => tcp.take(connection),
     takeDatagrams: (socket) => udp.take(socket),
     takePacket: (packet) => udp.takePacket(packet),
