@@ -10,15 +10,18 @@ import { lookup } from 'node:dns'
 import { isIPv6 } from 'node:net'
 import { uint32At } from '../../../platform/byte-reader.js'
 import { messageOf } from '../../../platform/errors.js'
-import { ENVELOPE_OCTETS } from '../codec-envelope.js'
+import { ENVELOPE_OCTETS, TRUNCATED } from '../codec-envelope.js'
 import { PACKET_CONTENT_OCTETS, packetsOf } from '../codec-packets.js'
 import { Reassembly } from '../codec-reassembly.js'
 import { type Ask, Inbox, type Question } from './inbox.js'
 import type { ClientLimits } from './limits.js'
 import type { ServerAddress } from './server-address.js'
 
+const BITS_AT = 2
 const REQUEST_ID_AT = 8
 const KEPT_PACKET_OCTETS = 256
+/** For how long the rest of an answer may be behind its beginning, where the server marks such answers. */
+const REST_MS = 200
 /** Of one request, told apart by the session id that a server may choose. */
 const MAX_REASSEMBLED = 2
 
@@ -37,6 +40,7 @@ class UdpExchange {
   private readonly reassembly: Reassembly
   private socket: Socket | undefined
   private retry: NodeJS.Timeout | undefined
+  private rest: NodeJS.Timeout | undefined
   private sendings = 0
 
   constructor(address: ServerAddress, question: Question, limits: ClientLimits) {
@@ -68,7 +72,8 @@ class UdpExchange {
   private send(): void {
     const waitMs = this.limits.udpRetryMs[this.sendings++]
     if (waitMs === undefined) {
-      this.answers.fail(this.answers.late())
+      const waitedMs = this.limits.udpRetryMs.reduce((sum, ms) => sum + ms, 0)
+      this.answers.fail(this.answers.late(waitedMs))
       return
     }
     for (const packet of this.packets) this.socket?.send(packet)
@@ -86,10 +91,21 @@ class UdpExchange {
     if (uint32At(packet, REQUEST_ID_AT) !== this.question.requestId) return 'a message that answers another request'
     const outcome = this.reassembly.accept('', packet, performance.now())
     if (outcome.kind === 'malformed') return outcome.message
-    if (outcome.kind === 'waiting') return undefined
+    clearTimeout(this.rest)
+    if (outcome.kind === 'waiting') return this.awaitRest(packet)
     clearTimeout(this.retry)
     this.answers.push(outcome.message)
     return undefined
+  }
+
+  /**
+   * A server that sends strangers no more than so many packets cuts its answer short: it sends the first alone, marked as one of
+   * several. Whoever marks all of them sends the others right behind.
+   */
+  private awaitRest(packet: Buffer): undefined {
+    if ((packet[BITS_AT]! & TRUNCATED) === 0) return
+    const cutShort = () => this.answers.fail(this.answers.fault('cut-short', 'sends no more than the beginning by UDP'))
+    this.rest = setTimeout(cutShort, REST_MS)
   }
 
   private unreachable(error: NodeJS.ErrnoException): void {
@@ -99,6 +115,7 @@ class UdpExchange {
 
   private close(): void {
     clearTimeout(this.retry)
+    clearTimeout(this.rest)
     const { socket } = this
     this.socket = undefined
     socket?.removeAllListeners()

@@ -12,6 +12,8 @@ const CODES = {
   /** The connection went away before the answer came: what was asked may have been done. */
   'cut-off': 'authority-unavailable',
   'timed-out': 'authority-unavailable',
+  /** The answer is larger than the server sends by UDP: it is to be had by TCP. */
+  'cut-short': 'authority-unavailable',
   /** A server said no: `responseCode` says which no. */
   refused: 'authority-unavailable',
   /** What came is not what was asked for, or no message at all. */
@@ -110,6 +112,7 @@ const WORTH_TRYING: ReadonlySet<HandleFaultReason> = new Set(['unreachable', 'ke
 const WORTH_REPEATING: ReadonlySet<HandleFaultReason> = new Set([
   ...WORTH_TRYING,
   'cut-off',
+  'cut-short',
   'timed-out',
   'invalid-answer',
   'signature-invalid',

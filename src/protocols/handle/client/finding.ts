@@ -140,7 +140,8 @@ export class Finding {
         `No server of ${request.handle} takes ${call.purpose === 'lookup' ? 'look-ups' : 'changes'} by a transport that is known.`,
       )
     let failure: unknown
-    for (const server of servers) {
+    const left = [...servers]
+    for (let server = left.shift(); server !== undefined; server = left.shift()) {
       try {
         const opened = await this.openAt(server, request, call)
         if (!isBusy(opened.first)) return opened
@@ -149,6 +150,7 @@ export class Finding {
       } catch (error) {
         if (!isWorthAnother(error, request.isRepeatable)) throw error
         failure = worse(failure, error)
+        if (isCutShort(error) && !left.some(isByTcp)) left.unshift(byTcp(server))
       }
     }
     throw failure
@@ -226,6 +228,19 @@ export function siteInfoRequest(flags: number): Request {
 
 function isBusy({ header }: Message): boolean {
   return header.responseCode === RC.tooBusy || header.responseCode === RC.serverBackup
+}
+
+/** Servers have one port for both. */
+function byTcp(server: Server): Server {
+  return { ...server, address: { ...server.address, transport: 'tcp' } }
+}
+
+function isByTcp({ address }: Server): boolean {
+  return address.transport === 'tcp'
+}
+
+function isCutShort(error: unknown): boolean {
+  return error instanceof HandleFault && error.reason === 'cut-short'
 }
 
 function nobody(handle: string): HandleFault {

@@ -116,8 +116,8 @@ export class Inbox implements Answers {
   }
 
   /** The time is over. */
-  late(): HandleFault {
-    const seconds = Math.round(this.options.question.timeoutMs / 10) / 100
+  late(waitedMs = this.options.question.timeoutMs): HandleFault {
+    const seconds = Math.round(waitedMs / 10) / 100
     return this.nothing('timed-out', `gives no answer within ${seconds} s`)
   }
 

@@ -316,6 +316,19 @@ describe('datagrams', () => {
     expect(ids.size).toBe(1)
   })
 
+  test('that a server cuts short, and says so, are had by TCP', async () => {
+    const tcp = await started(tcpServer((request) => valuesTo(request, [big])))
+    const beginning: Script = (request, _place, send) => {
+      send(packetsOf(valuesTo(request, [big]), true)[0]!)
+      return undefined
+    }
+    const { port } = tcp.address
+    const udp = await started(udpServer(beginning, port))
+    const answer = await clientAt(udp.address).resolve('88.1/x')
+    expect(answer).toMatchObject({ kind: 'found', values: [big], server: { address: tcp.address } })
+    expect([udp.requests.length, tcp.requests.length]).toEqual([1, 1])
+  })
+
   test('of another address are not even looked at', async () => {
     const other = createSocket('udp4')
     await new Promise<void>((resolve) => other.bind(0, '127.0.0.1', resolve))

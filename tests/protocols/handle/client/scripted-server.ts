@@ -41,7 +41,7 @@ function saidBy(outcome: Awaited<ReturnType<Script>>): Said {
 
 const LIMITS = { maxMessageOctets: 1_000_000, maxWaiting: 100, maxWaitingOctets: 10_000_000, maxWaitMs: 10_000 }
 
-export async function udpServer(script: Script): Promise<ScriptedServer> {
+export async function udpServer(script: Script, port = 0): Promise<ScriptedServer> {
   const requests: Buffer[] = []
   const reassembly = new Reassembly(LIMITS)
   const socket = createSocket('udp4')
@@ -54,7 +54,7 @@ export async function udpServer(script: Script): Promise<ScriptedServer> {
     for (const message of saidBy(await script(whole.message, requests.length - 1, send)).messages)
       for (const one of packetsOf(message, false)) send(one)
   }
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve))
   const close = () => new Promise<void>((resolve) => socket.close(() => resolve()))
   const address = { transport: 'udp' as const, host: '127.0.0.1', port: socket.address().port }
   return { address, requests, connections: () => 0, open: () => 0, close }
