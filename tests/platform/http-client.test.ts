@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import http from 'node:http'
+import https from 'node:https'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { freePort } from '../../src/platform/free-port.js'
 import { readJson, sendRequest } from '../../src/platform/http-client.js'
+import { type SelfSigned, selfSigned } from '../support/self-signed.js'
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
@@ -135,6 +137,41 @@ test.each(['', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ncut', 'SSH-2.0-Ope
   },
 )
 
+describe('over TLS', () => {
+  const own = selfSigned([['CN', 'elsewhere.example']])
+  const other = selfSigned([['CN', 'localhost']])
+
+  test('a certificate that nobody vouches for is refused, and told of', async () => {
+    const url = await serveTls(own)
+    await expect(sendRequest({ url })).rejects.toMatchObject({
+      code: 'authority-unavailable',
+      message: expect.stringContaining('not signed by an authority'),
+    })
+  })
+
+  test('a certificate of the key that the caller knows is good, whatever its name; one of another key is not', async () => {
+    const url = await serveTls(own)
+    const trust = { publicKey: own.publicKey }
+    for (let time = 0; time < 3; time++) expect((await sendRequest({ url, trust })).status).toBe(200)
+    await expect(sendRequest({ url, trust: { publicKey: other.publicKey } })).rejects.toMatchObject({
+      code: 'authority-unavailable',
+      message: expect.stringContaining('neither of the key of this server nor signed'),
+    })
+  })
+
+  test('an authority of the caller’s own is believed, for the name that it vouches for', async () => {
+    const url = await serveTls(other)
+    const trust = { authorities: other.cert }
+    expect((await sendRequest({ url: url.replace('127.0.0.1', 'localhost'), trust })).status).toBe(200)
+    await expect(sendRequest({ url, trust })).rejects.toMatchObject({
+      message: expect.stringContaining('another name'),
+    })
+    // An authority is as good as the key.
+    const either = { authorities: other.cert, publicKey: own.publicKey }
+    expect((await sendRequest({ url: url.replace('127.0.0.1', 'localhost'), trust: either })).status).toBe(200)
+  })
+})
+
 test('an answer that is no JSON is told with its type', () => {
   const response = { status: 502, headers: { 'content-type': 'text/html' }, body: Buffer.from('<html>') }
   expect(() => readJson(response)).toThrow('The answer (status 502, text/html) is not JSON.')
@@ -148,6 +185,17 @@ async function serve(answer: http.RequestListener): Promise<string> {
     server.close()
   })
   return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+}
+
+async function serveTls({ key, cert }: SelfSigned): Promise<string> {
+  const server = https.createServer({ key, cert }, (_request, response) => response.end('{}'))
+  // Both families, since `localhost` may be either.
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  cleanUps.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `https://127.0.0.1:${(server.address() as net.AddressInfo).port}`
 }
 
 async function bodyOf(request: http.IncomingMessage): Promise<Buffer> {

@@ -1,6 +1,7 @@
 /** A Handle server of a test's own making, on real sockets: what it says to each message is the test's business. */
 import { createSocket, type RemoteInfo } from 'node:dgram'
-import http from 'node:http'
+import http, { type RequestListener } from 'node:http'
+import https from 'node:https'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { ServerAddress } from '../../../../src/protocols/handle/client/server-address.js'
@@ -97,10 +98,14 @@ export async function tcpServer(script: Script, listensOn = '127.0.0.1'): Promis
   return { address, requests, connections: () => connections, open: () => sockets.size, close }
 }
 
-export async function httpServer(script: Script): Promise<ScriptedServer & { readonly paths: string[] }> {
+/** @param tls key and certificate: it then listens for https */
+export async function httpServer(
+  script: Script,
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<ScriptedServer & { readonly paths: string[] }> {
   const requests: Buffer[] = []
   const paths: string[] = []
-  const server = http.createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     void buffer(request).then(async (bytes) => {
       requests.push(bytes)
       paths.push(`${request.method} ${request.url} ${request.headers['content-type']} ${request.headers.accept}`)
@@ -108,13 +113,15 @@ export async function httpServer(script: Script): Promise<ScriptedServer & { rea
       response.writeHead(200, { 'content-type': 'application/x-hdl-message' })
       response.end(Buffer.concat(said.messages))
     })
-  })
+  }
+  const server = tls === undefined ? http.createServer(answer) : https.createServer(tls, answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())
       server.closeAllConnections()
     })
-  const address = { transport: 'http' as const, host: '127.0.0.1', port: (server.address() as AddressInfo).port }
+  const transport = tls === undefined ? ('http' as const) : ('https' as const)
+  const address = { transport, host: '127.0.0.1', port: (server.address() as AddressInfo).port }
   return { address, requests, paths, connections: () => 0, open: () => 0, close }
 }
