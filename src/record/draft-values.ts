@@ -2,7 +2,8 @@
 import { MAX_VALUES } from './draft-result.js'
 import { type FaultList, shown } from './faults.js'
 import { checkMembers, isJsonObject, type JsonObject, kindOf, ownMember } from './json-object.js'
-import { DEFAULT_PERMISSIONS, type Reference, type Value } from './record.js'
+import { DEFAULT_PERMISSIONS, type Reference, SECRET_PERMISSIONS, type Value } from './record.js'
+import { isExposed, isSecretType } from './secret.js'
 import { FIRST_ATTRIBUTE_INDEX, RESERVED_INDEXES, type Template } from './template.js'
 import { controlCharacter, misleading, type TextFault, tooLong, unstorable } from './text-check.js'
 import { readData } from './value-data.js'
@@ -62,7 +63,7 @@ function readValue(input: unknown, path: string, setting: ValueSetting): Value |
   const type = readType(ownMember(input, 'type'), `${path}.type`, faults)
   const data = readData(ownMember(input, 'data'), `${path}.data`, faults)
   const ttlSeconds = readTtlSeconds(input, `${path}.ttlSeconds`, faults) ?? setting.ttlSeconds
-  const permissions = readPermissions(ownMember(input, 'permissions'), `${path}.permissions`, faults)
+  const permissions = readPermissions(ownMember(input, 'permissions'), `${path}.permissions`, { type, faults })
   const references = readReferences(ownMember(input, 'references'), `${path}.references`, faults)
   if (index === undefined || type === undefined || data === undefined) return undefined
   const value = { index, type, data, ttlSeconds, permissions, timestampSeconds: nowSeconds }
@@ -112,9 +113,21 @@ export function readTtlSeconds(object: JsonObject, path: string, faults: FaultLi
   return undefined
 }
 
-function readPermissions(input: unknown, path: string, faults: FaultList): number {
-  if (input === undefined) return DEFAULT_PERMISSIONS
-  if (typeof input === 'string' && /^[01]{4}$/.test(input)) return Number.parseInt(input, 2)
+function defaultPermissions(type: string): number {
+  return isSecretType(type) ? SECRET_PERMISSIONS : DEFAULT_PERMISSIONS
+}
+
+function readPermissions(
+  input: unknown,
+  path: string,
+  { type = '', faults }: { readonly type: string | undefined; readonly faults: FaultList },
+): number {
+  if (input === undefined) return defaultPermissions(type)
+  if (typeof input === 'string' && /^[01]{4}$/.test(input)) {
+    const permissions = Number.parseInt(input, 2)
+    if (isExposed({ type, permissions })) faults.add(path, `would give the secret of ${type} away: write "1100"`)
+    return permissions
+  }
   faults.add(
     path,
     'must be a text of four digits 0 or 1: admin read, admin write, public read, public write; "1110" is usual',
@@ -163,5 +176,5 @@ export function readValueColumn(column: string, cell: string, setting: ValueSett
   const data = readData(cell, path, setting.faults)
   if (index === undefined || type === undefined || data === undefined) return 'refused'
   const { ttlSeconds, nowSeconds } = setting
-  return { index, type, data, ttlSeconds, permissions: DEFAULT_PERMISSIONS, timestampSeconds: nowSeconds }
+  return { index, type, data, ttlSeconds, permissions: defaultPermissions(type), timestampSeconds: nowSeconds }
 }

@@ -13,6 +13,7 @@ import { ANY_INDEX, type FreeColumn, type PlainShape, type Slot } from './plain-
 import { isPlainlyVisible, type Span, spanEquals } from './plain-text.js'
 import { PlainWriter, VALUE_OVERHEAD_OCTETS } from './plain-writer.js'
 import { DEFAULT_PERMISSIONS, DEFAULT_TTL_SECONDS } from './record.js'
+import { isSecretType } from './secret.js'
 import type { StoredContent } from './stored-content.js'
 import { RESERVED_INDEXES } from './template.js'
 
@@ -180,7 +181,8 @@ export class PlainRecord {
 
 /** Whether index and type are plainly right for a free value of some record. */
 export function isPlainFree({ index, type }: FreeColumn): boolean {
-  return index >= 1 && index < ANY_INDEX && !RESERVED_INDEXES.includes(index) && PLAIN_TYPE.test(type)
+  const isPlainIndex = index >= 1 && index < ANY_INDEX && !RESERVED_INDEXES.includes(index)
+  return isPlainIndex && PLAIN_TYPE.test(type) && !isSecretType(type)
 }
 
 function texts(): Text[] {

@@ -7,6 +7,10 @@ export const PUBLIC_READ = 2
 export const PUBLIC_WRITE = 1
 export const DEFAULT_PERMISSIONS = ADMIN_READ | ADMIN_WRITE | PUBLIC_READ
 export const DEFAULT_TTL_SECONDS = 86_400
+/** What a value has that nothing else was said about. */
+export const PUBLIC_VALUE = { ttlSeconds: DEFAULT_TTL_SECONDS, permissions: DEFAULT_PERMISSIONS } as const
+/** Of a value that holds a secret: for administrators of its record alone. */
+export const SECRET_PERMISSIONS = ADMIN_READ | ADMIN_WRITE
 
 export interface Reference {
   readonly handle: string

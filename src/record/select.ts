@@ -1,6 +1,7 @@
 /** Which values of a record someone asked for, and which of them this reader may see. */
 import { foldAscii } from '../identifier/characters.js'
 import { ADMIN_READ, type IdentifierRecord, PUBLIC_READ, type Value } from './record.js'
+import { isSecretType } from './secret.js'
 import { FIRST_ATTRIBUTE_INDEX } from './template.js'
 
 /** What is asked for; a value matches by any of the three. All empty: everything. */
@@ -12,15 +13,19 @@ export interface Selection {
   readonly attributes: readonly string[]
 }
 
-/** `owner`: the enterprise that registered the record, and administrators. */
-export type Reader = 'public' | 'owner'
+/**
+ * `owner`: the enterprise that registered the record, and administrators. `keeper`: an owner who may also write, and so may
+ * see the secrets by which others prove that they may.
+ */
+export type Reader = 'public' | 'owner' | 'keeper'
 
 export const EVERYTHING: Selection = { indexes: [], types: [], attributes: [] }
 
 /** @returns the same array when the reader may see all of it */
 export function visibleValues(values: readonly Value[], reader: Reader): readonly Value[] {
-  const sufficient = reader === 'owner' ? ADMIN_READ | PUBLIC_READ : PUBLIC_READ
-  const isVisible = ({ permissions }: Value) => (permissions & sufficient) !== 0
+  const sufficient = reader === 'public' ? PUBLIC_READ : ADMIN_READ | PUBLIC_READ
+  const isVisible = ({ permissions, type }: Value) =>
+    (permissions & sufficient) !== 0 && (reader === 'keeper' || !isSecretType(type))
   return values.every(isVisible) ? values : values.filter(isVisible)
 }
 

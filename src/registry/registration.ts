@@ -3,6 +3,7 @@ import type { Identifier } from '../identifier/identifier.js'
 import { prefixCandidates } from '../identifier/parse.js'
 import { NodeError } from '../platform/errors.js'
 import type { Value } from '../record/record.js'
+import { isExposed } from '../record/secret.js'
 import { bodyOf, digestOf, type StoredContent, storedContent } from '../record/stored-content.js'
 import { textFault } from './checks.js'
 import type { StatementItem } from './write-statement.js'
@@ -49,9 +50,18 @@ const MAX_REASON_LENGTH = 1000
 /** Why an item cannot be written at all, before anything is asked of the database. */
 export function registrationFault(item: Registration): NodeError | undefined {
   const reason = textFault(item.reason ?? '', MAX_REASON_LENGTH)
-  return reason === undefined
-    ? undefined
-    : new NodeError('request-malformed', `reason: ${reason}`, { faults: [{ field: 'reason', reason }] })
+  if (reason !== undefined)
+    return new NodeError('request-malformed', `reason: ${reason}`, { faults: [{ field: 'reason', reason }] })
+  const exposed = item.values.findIndex(isExposed)
+  return exposed < 0 ? undefined : exposedSecret(item.values[exposed]!, exposed)
+}
+
+/** Doors that read JSON and tables have refused it before. */
+function exposedSecret({ type, index }: Value, place: number): NodeError {
+  const why = `would give the secret of ${type} at index ${index} away: take its public permissions from it`
+  return new NodeError('record-invalid', `values[${place}] ${why}.`, {
+    faults: [{ field: `values[${place}].permissions`, reason: why }],
+  })
 }
 
 export function statementItem(item: Registration): StatementItem {

@@ -49,7 +49,7 @@ export function history(door: RestOptions, authenticate: Authenticate) {
     if (answer.kind === 'absent' || answer.kind === 'referral') throw refusalOf(answer)
     const { limit = DEFAULT_PAGE } = page
     const found = await listVersions(door.registry.db, identifier.key, { ...page, limit: limit + 1 })
-    const isOwner = readerOf(principal, answer.prefix, await door.routes()) === 'owner'
+    const isOwner = readerOf(principal, answer.prefix, await door.routes()) !== 'public'
     const { items, next } = pageOf(found, limit, ({ version }) => String(version))
     reply.headers({ 'cache-control': 'no-cache', vary: 'Authorization' })
     return { items: isOwner ? items : items.map(({ recordedBy, ...version }) => version), next }

@@ -7,18 +7,22 @@ import type { Principal } from '../../security/principal.js'
 
 export type Routes = () => RouteTable | Promise<RouteTable>
 
-/** `owner`: the administrator, or a key with scope `read` of the enterprise that holds the prefix. */
+/**
+ * `owner`: a key with scope `read` of the enterprise that holds the prefix; `keeper`: the administrator, or such a key with
+ * scope `write` as well.
+ */
 export function readerOf(principal: Principal, prefix: string, routes: RouteTable): Reader {
-  if (principal.kind === 'administrator') return 'owner'
+  if (principal.kind === 'administrator') return 'keeper'
   if (principal.kind === 'anonymous') return 'public'
   const holds = routes.get(prefix)?.enterpriseId === principal.enterpriseId
-  return holds && principal.scopes.includes('read') && reachesPrefix(principal, prefix) ? 'owner' : 'public'
+  if (!holds || !principal.scopes.includes('read') || !reachesPrefix(principal, prefix)) return 'public'
+  return principal.scopes.includes('write') ? 'keeper' : 'owner'
 }
 
 /** @throws NodeError `not-authenticated`, `not-permitted` */
 export function requireOwner(principal: Principal, prefix: string, routes: RouteTable): void {
   authorize(principal, 'read-own', prefix)
-  if (readerOf(principal, prefix, routes) !== 'owner')
+  if (readerOf(principal, prefix, routes) === 'public')
     throw new NodeError('not-permitted', `${prefix} is not held by the enterprise of this API key.`)
 }
 
@@ -26,5 +30,5 @@ export function requireOwner(principal: Principal, prefix: string, routes: Route
 export function prefixesOf(principal: Principal, routes: RouteTable): readonly string[] | undefined {
   authorize(principal, 'read-own')
   if (principal.kind !== 'enterprise') return undefined
-  return [...routes.keys()].filter((prefix) => readerOf(principal, prefix, routes) === 'owner')
+  return [...routes.keys()].filter((prefix) => readerOf(principal, prefix, routes) !== 'public')
 }

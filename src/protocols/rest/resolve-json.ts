@@ -29,15 +29,16 @@ export function jsonResult({ identifier, outcome }: Result, encoding: Encoding):
   }
   const freshness = freshnessMembers(outcome, encoding.nowMs)
   if (outcome.kind !== 'found') return refused(asked, refusalOf(outcome), freshness)
+  const reader = encoding.readerFor(outcome)
   const record =
-    encoding.readerFor(outcome) === 'public'
+    reader === 'public'
       ? plainBody(outcome)
       : octetString(
           JSON.stringify(
             recordJson(
               outcome.record,
               shownParts(outcome.record, {
-                reader: 'owner',
+                reader,
                 media: 'application/json',
                 options: { selection: EVERYTHING, allValues: false },
               }),

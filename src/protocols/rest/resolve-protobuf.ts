@@ -28,9 +28,10 @@ function resultMessage({ identifier, outcome }: Result, { readerFor, nowMs }: En
   }
   const asked = { identifier, freshness: freshnessOf(outcome, nowMs) }
   if (outcome.kind !== 'found') return { ...asked, ...refused(refusalOf(outcome)) }
-  if (readerFor(outcome) === 'public') return { ...asked, status: 200, record: readyMessageOf(outcome) }
+  const reader = readerFor(outcome)
+  if (reader === 'public') return { ...asked, status: 200, record: readyMessageOf(outcome) }
   const viewing = {
-    reader: 'owner',
+    reader,
     media: 'application/x-protobuf',
     options: { selection: EVERYTHING, allValues: false },
   } as const
