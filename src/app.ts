@@ -49,6 +49,7 @@ import { changeAnnouncer } from './registry/change-announcer.js'
 import { changeFollower } from './registry/change-follower.js'
 import { joinWrites } from './registry/join-writes.js'
 import { startMaintenance } from './registry/maintenance.js'
+import { parentService, settleOwnSite } from './registry/own-site.js'
 import { loadRoutes } from './registry/prefixes.js'
 import { rememberedPrincipals } from './registry/principals.js'
 import { registryLookup } from './registry/records.js'
@@ -57,7 +58,7 @@ import { currentRoutes, lastKnownRoutes, type Routes } from './registry/routes.j
 import { nodeSecret } from './registry/secrets.js'
 import { findStalenessBounds, noteStalenessBound } from './registry/staleness-bounds.js'
 import { type VisibleWaits, visibleWaits } from './registry/visible-waits.js'
-import { authorities, refuseForeign } from './resolution/authorities.js'
+import { authorities, referOrRefuse } from './resolution/authorities.js'
 import { askedAnew, withToken } from './resolution/catching-up.js'
 import { type ChangeKnowledge, changeKnowledge } from './resolution/change-knowledge.js'
 import { nameIn } from './resolution/feed-spaces.js'
@@ -129,6 +130,8 @@ interface Core {
 /** Entries in Redis that nobody asks for any more go after this; validity is the change feed's business. */
 const SHARED_KEEP_MS = 24 * 3_600_000
 const MAX_WAITING_LOOKUPS = 8_192
+/** Of the native protocol and of HTTP, as the Handle System has them. */
+const HANDLE_PORTS = { nativePort: 2_641, httpPort: 8_000 }
 
 /** @throws NodeError whatever keeps the node from starting; what was started before that is stopped again */
 export async function startNode(config: Config, log: Logger, options: StartOptions = {}): Promise<RunningNode> {
@@ -211,13 +214,14 @@ async function start(
   }
 }
 
-/** What every database needs once before it is served: an administrator, and the demonstration where it is wanted. */
+/** What every database needs once before it is served: an administrator, where the node is, the demonstration where it is wanted. */
 export async function equip(
   registry: Registry,
   { config, log, onAdminKey }: Pick<StartOptions, 'onAdminKey'> & { readonly config: Config; readonly log: Logger },
 ): Promise<LoadedDemo | undefined> {
   const newAdminKey = await untilAvailable(log, () => ensureAdminKey(registry.db, config.adminKey))
   if (newAdminKey !== undefined) onAdminKey?.(newAdminKey)
+  await untilAvailable(log, () => settleOwnSite(registry, { config, ports: HANDLE_PORTS, log }))
   return config.demo ? untilAvailable(log, () => loadDemo(registry)) : undefined
 }
 
@@ -266,20 +270,21 @@ function chainOf(core: Core, parts: ChainParts): Resolve {
   const { config, database, knowledge, memory, metrics } = core
   const mark = () => knowledge.mark
   const stalePolicy = { knowledge, clock, maxStaleSeconds: config.maxStaleSeconds }
+  const routing = { routes: parts.routes, mark, parent: parentService(config) }
   const layers = [
     measured(metrics.lookups, clock),
     withToken({ knowledge, catchUp }),
     ...(config.memoryCacheBytes > 0 ? [memoryCached({ ...stalePolicy, store: memory })] : []),
     refuseWhenBehind(core.loop.isOverloaded),
     askedAnew({ catchUp }),
-    refuseForeign(parts.routes),
+    referOrRefuse(routing),
     // Half the bound: the other half is the routes', which a flight may have found that old.
     singleFlight(clock, config.stalenessBoundMs / 2, knowledge),
     ...(parts.shared ? [parts.shared.layer] : []),
     loadShedding(MAX_WAITING_LOOKUPS),
   ]
   const registry = registryLookup(database.db, mark, clock)
-  return compose(layers, authorities({ routes: parts.routes, registry, mark }))
+  return compose(layers, authorities({ ...routing, registry }))
 }
 
 interface DoorParts {

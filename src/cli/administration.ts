@@ -4,6 +4,7 @@ import type { Cli } from './cli.js'
 import { pathWith, type WaitOption, waitOf, withWait } from './freshness.js'
 import { pathOf } from './node-client.js'
 import { collectList } from './options.js'
+import { prefixServiceCommands } from './prefix-services.js'
 import { shown, shownJson, table } from './terminal.js'
 
 interface JsonOption {
@@ -22,6 +23,7 @@ interface PrefixJson {
   readonly enterpriseId: string | null
   readonly state: string
   readonly holderState: string
+  readonly service: string
 }
 
 interface ApiKeyJson {
@@ -38,7 +40,7 @@ const JSON_OPTION = ['--json', 'as JSON, one a line'] as const
 
 export function administrationCommands(program: Command, cli: Cli): void {
   enterpriseCommands(program.command('enterprises').summary('create and list enterprises'), cli)
-  prefixCommands(program.command('prefixes').summary('allot, list, suspend and resume prefixes'), cli)
+  prefixCommands(program.command('prefixes').summary('allot, list, suspend and resume prefixes; who serves them'), cli)
   keyCommands(program.command('keys').summary('create, list and revoke API keys'), cli)
 }
 
@@ -70,6 +72,7 @@ function enterpriseCommands(command: Command, cli: Cli): void {
 }
 
 function prefixCommands(command: Command, cli: Cli): void {
+  prefixServiceCommands(command, cli)
   command
     .command('allot')
     .argument('<prefix>', 'such as 88.118.8')
@@ -94,6 +97,7 @@ function prefixCommands(command: Command, cli: Cli): void {
         one.prefix,
         one.enterpriseId ?? '(this node)',
         one.holderState === 'active' ? one.state : `${one.state}, enterprise ${one.holderState}`,
+        one.service,
       ])
     })
   for (const [name, state, done] of [

@@ -8,6 +8,7 @@ export const ERROR_CODES = [
   'prefix-not-held',
   'prefix-suspended',
   'prefix-not-served',
+  'served-elsewhere',
   'identifier-absent',
   'identifier-withdrawn',
   'version-absent',

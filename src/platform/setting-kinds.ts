@@ -98,6 +98,10 @@ export function secret(leastLength: number): ReadSetting<string> {
   }
 }
 
+export function file(text: string): string {
+  return path.resolve(text)
+}
+
 export function folder(text: string): string {
   return path.resolve(text)
 }
@@ -105,6 +109,44 @@ export function folder(text: string): string {
 export function hostName(text: string): string {
   if (!/^[\w.:%-]+$/.test(text)) throw new Error('expected a host name or an address, such as 127.0.0.1, 0.0.0.0 or ::')
   return text
+}
+
+/** IP addresses, separated by commas. */
+export function addresses(text: string): readonly string[] {
+  const all = text.split(',').map((part) => part.trim())
+  const wrong = all.find((part) => isIP(part) === 0 || NOBODYS_ADDRESS.test(part))
+  if (wrong === undefined && all.length <= MAX_ADDRESSES) return all
+  throw new Error(
+    `expected 1 to ${MAX_ADDRESSES} addresses at which others reach this node, such as 203.0.113.5,2001:db8::5`,
+  )
+}
+
+const MAX_ADDRESSES = 8
+/** Of no machine or of every one; with a zone, which only this machine knows; and IPv4 addresses in other spellings. */
+const NOBODYS_ADDRESS = /^(?:0\.0\.0\.0$|::1?$|::ffff:)|%/i
+
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+/** Addresses, each with a port or without: `203.0.113.9`, `203.0.113.9:2641`, `[2001:db8::9]:2641`. */
+export function endpoints(defaultPort: number): ReadSetting<readonly Endpoint[]> {
+  return (text) => text.split(',').map((part) => endpoint(part.trim(), defaultPort))
+}
+
+function endpoint(text: string, defaultPort: number): Endpoint {
+  const [, bracketed, plain, digits] = /^(?:\[([\da-f:.]+)\]|([^[\]]+?))(?::(\d{1,5}))?$/i.exec(text) ?? []
+  const isBare = isIP(text) !== 0
+  const host = isBare ? text : (bracketed ?? plain ?? '')
+  const port = isBare || digits === undefined ? defaultPort : Number(digits)
+  const family = isIP(host)
+  const isAmbiguous = !isBare && bracketed === undefined && family === 6
+  if (family === 0 || isAmbiguous || port < 1 || port > 65_535)
+    throw new Error(
+      'expected addresses with ports, such as 203.0.113.9:2641 or [2001:db8::9]:2641, separated by commas',
+    )
+  return { address: host, port }
 }
 
 export function nodeName(text: string): string {

@@ -1,13 +1,16 @@
 /** Every variable that the node reads: the one list behind reading them, their errors, and the table in the README. */
 import {
   address,
+  addresses,
   byteCount,
+  type Endpoint,
+  endpoints,
+  file,
   folder,
   fraction,
   type HandleIdentity,
   handleIdentities,
   hostName,
-  ipAddresses,
   nodeName,
   oneOf,
   portOrNone,
@@ -65,6 +68,10 @@ export interface Config {
   readonly trustProxy: boolean | readonly string[]
   readonly drainSeconds: number
   readonly nodeName: string
+  /** A file; undefined: a key that is kept in the database. */
+  readonly handleKey: string | undefined
+  /** undefined: nobody is named for prefixes that are not this node's. */
+  readonly parentSite: readonly Endpoint[] | undefined
 }
 
 /** 0: a free one. */
@@ -126,9 +133,10 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   },
   handlePublicAddress: {
     name: 'JIEXI_HANDLE_PUBLIC_ADDRESS',
-    defaultMeaning: 'as `HOST`',
-    meaning: 'IP addresses by which others reach these ports, with commas; the first is that of HS_SITE',
-    read: ipAddresses,
+    defaultMeaning: '`HOST`, where it is one address',
+    meaning:
+      'Addresses under which the Handle System reaches this node, with commas, such as `203.0.113.5,2001:db8::5`: they go into the records of its prefixes. The same on all replicas',
+    read: addresses,
   },
   handleUdpOctetsPerSecond: {
     name: 'JIEXI_HANDLE_UDP_OCTETS_PER_SECOND',
@@ -276,6 +284,19 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     defaultMeaning: 'name of the host',
     meaning: 'Name of this replica in logs and metrics',
     read: nodeName,
+  },
+  handleKey: {
+    name: 'JIEXI_HANDLE_KEY',
+    defaultMeaning: 'made at first start, kept in the database',
+    meaning: 'PEM file with the RSA key, of 2,048 bits or more, that signs certified answers. The same on all replicas',
+    read: file,
+  },
+  parentSite: {
+    name: 'JIEXI_PARENT_SITE',
+    defaultMeaning: 'none',
+    meaning:
+      'Handle servers of the node above this one, such as `203.0.113.9:2641`, with commas: whoever asks for a prefix that is not this node’s is referred there',
+    read: endpoints(2_641),
   },
 }
 

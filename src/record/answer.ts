@@ -1,6 +1,7 @@
 /** What a look-up gives. "Could not ask" is not among them: that throws, and is never remembered as absent. */
 import type { Faces } from './face.js'
 import type { IdentifierRecord } from './record.js'
+import type { ServiceLocation } from './service.js'
 
 /** Which tier this answer came from. */
 export type Tier = 'memory' | 'redis' | 'registry'
@@ -16,7 +17,7 @@ interface AnswerBase {
   readonly key: string
   /** The registered prefix that is responsible, as routed. */
   readonly prefix: string
-  /** 0 when nothing was ever registered; else the version of the record or of its tombstone. */
+  /** 0 when nothing was ever registered; else the version of the record or of its tombstone; of the prefix for a referral. */
   readonly version: number
   readonly tier: Tier
   /** Feed mark known before the authority was asked (coherence: stamp); orders the answer against changes. */
@@ -43,10 +44,10 @@ export interface Absent extends AnswerBase {
   readonly kind: 'absent'
 }
 
-/** Another node is responsible. */
+/** The prefix is this node's, and a server of its holder's own answers for what lies below. `version` is the prefix's. */
 export interface Referral extends AnswerBase {
   readonly kind: 'referral'
-  readonly locations: readonly string[]
+  readonly service: ServiceLocation
 }
 
 export type Answer = Found | Withdrawn | Absent | Referral

@@ -33,7 +33,9 @@ const TOMBSTONE_SPELLING = lengthTag(1)
 const TOMBSTONE_WITHDRAWN_AT = varintTag(2)
 const TOMBSTONE_REASON = lengthTag(3)
 
-const REFERRAL_LOCATIONS = lengthTag(1)
+// Field 1 was `locations`, which nothing ever wrote.
+const REFERRAL_HANDLE = lengthTag(2)
+const REFERRAL_SITES = lengthTag(3)
 
 /** What every answer has, once its bytes are read. */
 interface Common {
@@ -100,9 +102,10 @@ function writeWithdrawn({ key, spelling, withdrawnAtMs, reason }: Withdrawn): vo
   writer.close(start)
 }
 
-function writeReferral({ locations }: Referral): void {
+function writeReferral({ service }: Referral): void {
   const start = writer.open(REFERRAL)
-  for (const location of locations) writer.presentText(REFERRAL_LOCATIONS, location)
+  writer.text(REFERRAL_HANDLE, service.handle)
+  for (const site of service.sites) writer.octets(REFERRAL_SITES, site)
   writer.close(start)
 }
 
@@ -264,11 +267,13 @@ function readAbsent(reader: WireReader): Outcome {
 
 function readReferral(reader: WireReader): Outcome {
   const outerEnd = reader.enter()
-  const locations: string[] = []
+  let handle = ''
+  const sites: Uint8Array[] = []
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === REFERRAL_LOCATIONS) locations.push(reader.text())
+    if (tag === REFERRAL_HANDLE) handle = reader.text()
+    else if (tag === REFERRAL_SITES) sites.push(reader.octets())
     else reader.skip(tag)
   }
   reader.leave(outerEnd)
-  return (common): Referral => ({ kind: 'referral', ...common, locations })
+  return (common): Referral => ({ kind: 'referral', ...common, service: { handle, sites } })
 }

@@ -1,5 +1,6 @@
 /** Read, amend, write on condition that nothing has changed in between; again when something has. */
 import type { Identifier } from '../identifier/identifier.js'
+import { prefixNamedBy } from '../identifier/prefix-record.js'
 import { NodeError } from '../platform/errors.js'
 import type { DraftResult } from '../record/draft.js'
 import type { IdentifierRecord } from '../record/record.js'
@@ -58,7 +59,7 @@ async function findAmendable(run: WriteRun, { identifier, precondition }: Amendm
   const principal = requireKnown(run.principal)
   const author = authorOf(principal)
   const item: Registration = { identifier, intent: 'register', template: '', values: [] }
-  const candidates = statementItem(item).candidates.join(' ')
+  const candidates = prefixNamedBy(identifier) ?? statementItem(item).candidates.join(' ')
   const [row] = await run.on.query<FoundRow>(FIND, [
     identifier.key,
     candidates,

@@ -71,7 +71,8 @@ export interface Changes {
 }
 
 const { identifier, prefix, apiKey } = FEED_SPACES
-const KNOWN_SPACES: readonly string[] = Object.values(FEED_SPACES)
+/** What consumers are told of: where the node's own site is, is none of it. */
+const KNOWN_SPACES: readonly string[] = [identifier, prefix, apiKey]
 
 /** Changes looked at for a page of those that concern some prefixes only. */
 const MIN_SCANNED = 1_000

@@ -4,6 +4,7 @@
  * One identifier or 2,000 take the same statement. Authorisation is part of it, so no door can forget it.
  * Items stand for themselves: each succeeds or fails alone, all that succeed are committed together.
  */
+import { isPrefixHandle } from '../identifier/prefix-record.js'
 import { NodeError } from '../platform/errors.js'
 import { authorize } from '../security/authorize.js'
 import type { Principal } from '../security/principal.js'
@@ -42,14 +43,15 @@ export async function writeIdentifiers(
     throw new NodeError('too-large', `${items.length} identifiers in one request; at most ${MAX_ITEMS} are taken.`)
   }
   const [first] = items
-  if (registry.joined && first && items.length === 1 && !idempotency && !registrationFault(first)) {
+  const isSingle = items.length === 1 && !idempotency && !items.some(isOfPrefix)
+  if (registry.joined && first && isSingle && !registrationFault(first)) {
     authorize(principal, 'write')
     return [await registry.joined(principal, first)]
   }
   const passes = passesOf(items)
   return perform(registry, principal, {
     idempotency,
-    atomic: passes.length > 1 || items.length > MANY_ITEMS,
+    atomic: passes.length > 1 || items.length > MANY_ITEMS || items.some(isOfPrefix),
     write: (run) => writePasses(run, items, passes),
   })
 }
@@ -78,10 +80,15 @@ export async function amendIdentifier(
 ): Promise<Receipt> {
   const outcomes = await perform(registry, principal, {
     idempotency,
-    atomic: false,
+    atomic: isOfPrefix(amendment),
     write: async (run) => [await amendOnce(run, amendment)],
   })
   return receiptOf(outcomes[0]!)
+}
+
+/** Records of prefixes take several statements (prefix-record-writes.ts). */
+function isOfPrefix({ identifier }: Pick<Registration, 'identifier'>): boolean {
+  return isPrefixHandle(identifier)
 }
 
 interface Task {

@@ -46,7 +46,7 @@ allowed as materialized (
   ) k
   cross join lateral (
     select p.name from prefix p
-    where p.name = w.prefix and p.state = 'active' and p.holder_state = 'active'
+    where p.name = w.prefix and p.state = 'active' and p.holder_state = 'active' and p.service = 'hosted'
       and (w.enterprise is null or p.enterprise_id = w.enterprise)
       and (w.reach is null or p.name = any (string_to_array(w.reach, ' ')))
     limit 1 for share

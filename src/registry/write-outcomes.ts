@@ -1,4 +1,5 @@
 /** What came of an item: why it was refused, or why there was nothing to write. Pure. */
+import { isPrefixHandle, prefixNamedBy } from '../identifier/prefix-record.js'
 import { NodeError } from '../platform/errors.js'
 import type { Precondition, Registration } from './registration.js'
 import type { Verdict, VersionSeen } from './write-statement.js'
@@ -15,6 +16,7 @@ export function verdictError(
     case 'ok':
       return undefined
     case null:
+      if (isPrefixHandle(item.identifier)) return unwritableRecord(item)
       return new NodeError(
         'prefix-not-served',
         `${name} is not allotted at this node. Ask the administrator to allot it, or write to the node that has it.`,
@@ -28,7 +30,25 @@ export function verdictError(
         'prefix-suspended',
         `${name} is suspended: nothing can be written below it until it is active again.`,
       )
+    case 'self-built':
+      // Its own record is this node's, and says where the server is.
+      if (isPrefixHandle(item.identifier)) return undefined
+      return new NodeError(
+        'served-elsewhere',
+        `The holder of ${name} answers for its identifiers with a server of its own: they are registered there, not here.`,
+      )
   }
+}
+
+/** No prefix of this node is named; or the way that was taken, such as an import, does not write such records. */
+function unwritableRecord({ identifier }: Registration): NodeError {
+  const named = prefixNamedBy(identifier)
+  return new NodeError(
+    'prefix-not-served',
+    named === undefined
+      ? `${identifier.spelling} is not the handle of a prefix, and nothing else is registered below 0.NA.`
+      : `${identifier.spelling} is the record of the prefix ${named}: it is there when the prefix is allotted at this node, and is changed by PUT or PATCH, not imported.`,
+  )
 }
 
 export type Explanation = { readonly kind: 'unchanged' } | { readonly kind: 'refused'; readonly error: NodeError }

@@ -4,10 +4,12 @@
  * Other writers may be at the same keys. When an item was not written, and the version that the statement's snapshot saw
  * gives no reason for that, a newer one must have been the reason: the statement is run again for it, with a new snapshot.
  */
+import { isPrefixHandle } from '../identifier/prefix-record.js'
 import { NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
 import type { Principal } from '../security/principal.js'
 import { type ChangedKey, identifierChange } from './append-change.js'
+import { writePrefixRecord } from './prefix-record-writes.js'
 import type { ItemOutcome, Registration } from './registration.js'
 import type { Registry } from './registry.js'
 import { retryLostRaces } from './retries.js'
@@ -21,7 +23,10 @@ import { type Author, type JudgedRow, runWriteStatement, type WrittenRow } from 
 export interface WriteRun {
   readonly on: Queryable
   readonly principal: Principal
-  /** The statement appends the change row. Without, the caller's transaction does, and the receipts get its id later. */
+  /**
+   * The statement appends the change row. Without, the caller's transaction does, and the receipts get its id later; records
+   * of prefixes are written in such only.
+   */
   readonly feed: boolean
   /** Whether what succeeds must be committed together; in a transaction of the caller's it is. */
   readonly together: boolean
@@ -63,8 +68,13 @@ function contended(spelling: string): ItemOutcome {
 
 /** The outcomes that are certain; those missing want another try. */
 async function writeOnce(run: WriteRun, items: readonly Registration[]): Promise<ReadonlyMap<string, ItemOutcome>> {
-  const asked = items.map(askedFor).sort(byPrefix)
+  const all = items.map(askedFor).sort(byPrefix)
+  const asked = all.filter(({ item }) => !isPrefixHandle(item.identifier))
   const outcomes = new Map(await writeFast(run, asked))
+  const author = authorOf(requireKnown(run.principal))
+  for (const one of all) {
+    if (isPrefixHandle(one.item.identifier)) outcomes.set(one.row.key, await writePrefixRecord(run, author, one))
+  }
   const left = asked.filter(({ row }) => !outcomes.has(row.key))
   if (left.length > 0) for (const [key, outcome] of await writeJudged(run, left)) outcomes.set(key, outcome)
   return outcomes

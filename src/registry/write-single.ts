@@ -18,7 +18,7 @@ written as (
   ${INSERT_IDENTIFIER}
   select $1, 1, $3::smallint, p.name, nullif($2::text, $1::text), $5, $6::bytea, $7::bytea, $8, $9::bigint, now.at, now.at, k.id
   from bound, prefix p, api_key k, (select date_trunc('milliseconds', clock_timestamp()) as at) now
-  where p.name = $4 and p.state = 'active' and p.holder_state = 'active'
+  where p.name = $4 and p.state = 'active' and p.holder_state = 'active' and p.service = 'hosted'
     and ($11::text is null or p.enterprise_id = $11) and ($12::text[] is null or p.name = any ($12))
     and k.id = $10 and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())
     and (($3::smallint = ${REGISTERED} and coalesce($9::bigint, 0) = 0) or exists (select from identifier i where i.key = $1))

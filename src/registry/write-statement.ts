@@ -43,7 +43,7 @@ export interface Author {
   readonly prefixes: readonly string[] | null
 }
 
-export type Verdict = 'ok' | 'not-held' | 'out-of-reach' | 'suspended'
+export type Verdict = 'ok' | 'not-held' | 'out-of-reach' | 'suspended' | 'self-built'
 
 /** A version of an identifier, as the database sees it. */
 export interface VersionSeen {
@@ -81,7 +81,7 @@ export interface WrittenRow {
  * A row's writer as a 64-bit transaction id: its 32 bits, in the newest past in which they can have been given. While older
  * transactions are open, this one's own id lies beyond its snapshot, and it sees its own rows.
  */
-const ROW_XID = `(select now.xid - ((now.xid - i.xmin::text::bigint) & 4294967295)
+export const ROW_XID = `(select now.xid - ((now.xid - i.xmin::text::bigint) & 4294967295)
     from (select greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned())::text::bigint as xid) now)`
 
 /**
@@ -96,6 +96,7 @@ export const responsiblePrefix = (
       when ${author.enterprise}::text is not null and p.enterprise_id is distinct from ${author.enterprise} then 'not-held'
       when ${author.prefixes}::text[] is not null and p.name <> all (${author.prefixes}) then 'out-of-reach'
       when p.state <> 'active' or p.holder_state <> 'active' then 'suspended'
+      when p.service <> 'hosted' then 'self-built'
       else 'ok' end as verdict
     from prefix p where p.name = any (string_to_array(${candidates}, ' '))
     order by length(p.name) desc limit 1`

@@ -8,6 +8,7 @@
  * an own write merely rejects older entries until the feed has delivered it.
  */
 import { randomInt } from 'node:crypto'
+import { prefixInKey } from '../identifier/prefix-record.js'
 import type { Clock } from '../platform/clock.js'
 import { nameIn } from './feed-spaces.js'
 import { MarkHistory } from './mark-history.js'
@@ -151,11 +152,11 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
     generation += 1
   }
 
-  /** A change of a prefix is a change of every identifier below it. */
+  /** A change of a prefix is a change of every identifier below it, and of its own record. */
   function outlivesPrefixChanges(key: string, stamp: number): boolean {
     const identifier = prefixChanges.size === 0 ? undefined : nameIn('identifier', key)
     if (identifier === undefined) return true
-    for (let prefix = prefixOf(identifier); prefix !== ''; prefix = parentOf(prefix)) {
+    for (let prefix = prefixInKey(identifier); prefix !== ''; prefix = parentOf(prefix)) {
       const changedAt = prefixChanges.get(prefix)
       if (changedAt !== undefined && stamp <= changedAt) return false
     }
@@ -266,12 +267,6 @@ class ChangeSketch {
     }
     return (hash >>> 0) % this.#latest.length
   }
-}
-
-/** `88.118.8/x` → `88.118.8`; an OID may itself be a prefix: `urn:oid:1.2`. */
-function prefixOf(key: string): string {
-  const slash = key.indexOf('/')
-  return slash < 0 ? key : key.slice(0, slash)
 }
 
 function parentOf(prefix: string): string {

@@ -1,6 +1,6 @@
 /**
- * Answers in this process's memory, bounded in bytes. Answers that say "absent" have a share of their own, so that looking
- * up made-up identifiers cannot push out the real ones.
+ * Answers in this process's memory, bounded in bytes. Answers that say "absent", or refer to another server, have a share of
+ * their own, so that looking up made-up identifiers cannot push out the real ones.
  */
 import type { Answer } from '../record/answer.js'
 import { type Face, faceOf } from '../record/face.js'
@@ -36,7 +36,8 @@ export function memoryStore(capacityBytes: number): MemoryStore {
     find: (key) => positive.find(key) ?? negative.find(key),
     standing: (key) => positive.standing(key) ?? negative.standing(key),
     put(answer, generation, face) {
-      const [home, other] = answer.kind === 'absent' ? [negative, positive] : [positive, negative]
+      const hasNoRecord = answer.kind === 'absent' || answer.kind === 'referral'
+      const [home, other] = hasNoRecord ? [negative, positive] : [positive, negative]
       other.remove(answer.key)
       const made = face && answer.kind === 'found' ? { id: face.id, octets: faceOf(answer, face) } : undefined
       home.put(answer, generation, made)

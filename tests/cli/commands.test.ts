@@ -1,7 +1,10 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { signatureKey } from '../../src/protocols/handle/keys.js'
+import { decodePublicKey } from '../../src/record/value-types/hs-pubkey.js'
 import { type TestNode, testNode } from '../support/node.js'
 import { jiexi, type Run } from './run.js'
 
@@ -32,6 +35,52 @@ test('the administrator makes an enterprise, a prefix and a key; the key alone i
   expect((await admin('enterprises', 'list')).out).toMatch(/^maker {2}active {2}\S+ {2}Maker & Co\n$/)
   expect((await admin('prefixes', 'list', '--json')).out).toContain(`{"prefix":"${PREFIX}","enterpriseId":"maker"`)
   expect((await admin('keys', 'list', '--enterprise', 'maker')).out).toContain('read,write  all prefixes')
+})
+
+describe('who answers below a prefix', () => {
+  test('the holder, with servers of its own, or this node', async () => {
+    const { out } = await admin(
+      'prefixes',
+      'serve',
+      PREFIX,
+      '--address',
+      '203.0.113.7:1304,[2001:db8::7]:1304',
+      '--wait',
+    )
+    expect(out).toContain('referred to tcp 203.0.113.7 port 1304, udp 203.0.113.7 port 1304, tcp 2001:db8::7 port 1304')
+    expect((await admin('prefixes', 'list')).out).toContain('self-built')
+    expect(await jiexi(['resolve', `${PREFIX}/x`, '--node', node.url])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('tcp://203.0.113.7:1304'),
+    })
+    expect((await admin('prefixes', 'serve', PREFIX, '--hosted', '--wait')).out).toContain('is hosted')
+  })
+
+  test.each([
+    [[], /Say one of/],
+    [['--hosted', '--address', '203.0.113.7'], /Say one of/],
+    [['--address', 'example.com'], /not a name/],
+  ])('%j is refused', async (options, why) => {
+    const { code, err } = await admin('prefixes', 'serve', PREFIX, ...options)
+    expect(code).not.toBe(0)
+    expect(err).toMatch(why)
+  })
+
+  test('a manufacturer registers its public key, by which clients of the Handle System can tell it', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const file = path.join(folder, 'maker.pem')
+    writeFileSync(file, publicKey.export({ type: 'spki', format: 'pem' }))
+    expect(await maker('prefixes', 'key', PREFIX, file)).toMatchObject({
+      code: 0,
+      out: `The key is value 300 of 0.NA/${PREFIX}, version 4.\n`,
+    })
+    const { values } = JSON.parse((await maker('resolve', `0.NA/${PREFIX}`, '--json')).out).record
+    const { data } = values.find(({ index }: { index: number }) => index === 300)
+    const read = decodePublicKey(Buffer.from(data.value, 'base64'))
+    expect(read.ok && signatureKey(read.value)!.equals(createPublicKey(privateKey))).toBe(true)
+    writeFileSync(file, 'no key')
+    expect((await maker('prefixes', 'key', PREFIX, file)).err).toContain('no key in PEM')
+  })
 })
 
 describe('registering and looking up', () => {

@@ -71,10 +71,12 @@ describe('a file', () => {
     const errors = path.join(folder, 'wrong.csv')
     const tried = await importing(file, ...mapped, '--dry-run', '--errors', errors)
     expect(tried).toMatchObject({ code: 1, out: '2 rows: 1 created, 1 failed (dry run: nothing was registered)\n' })
-    expect(await db.query('select from identifier')).toEqual([])
+    expect(await db.query(`select from identifier where not starts_with(key, '0.na/')`)).toEqual([])
     const done = await importing(file, ...mapped, '--errors', errors, '--json')
     expect(JSON.parse(done.out)).toMatchObject({ state: 'finished', mode: 'upsert', rows: { created: 1, failed: 1 } })
-    expect(await db.query('select key from identifier')).toEqual([{ key: `${PREFIX}/06901234567892` }])
+    expect(await db.query(`select key from identifier where not starts_with(key, '0.na/')`)).toEqual([
+      { key: `${PREFIX}/06901234567892` },
+    ])
     expect(existsSync(errors)).toBe(true)
   })
 
@@ -251,7 +253,9 @@ describe('a break', () => {
 })
 
 async function expectEachRowOnce(): Promise<void> {
-  const [found] = await db.query('select count(*) as count, max(version) as newest from identifier')
+  const [found] = await db.query(
+    `select count(*) as count, max(version) as newest from identifier where not starts_with(key, '0.na/')`,
+  )
   expect(found).toEqual({ count: MANY, newest: 1 })
 }
 

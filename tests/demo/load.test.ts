@@ -15,6 +15,8 @@ import { type TestDatabase, testDatabase } from '../support/database.js'
 const PRODUCTS = 6_600
 const PARTS = 5_296
 const KEYS = PRODUCTS + PARTS
+/** Without the records of the prefixes themselves. */
+const CATALOGUE = "identifier where not starts_with(key, '0.na/')"
 
 let database: TestDatabase
 let registry: Registry
@@ -28,7 +30,7 @@ afterEach(() => database.close())
 
 test('the first start loads products, machines and parts under two enterprises and the prefix of the node', async () => {
   expect(await loadDemo(registry)).toEqual({ loaded: true, products: PRODUCTS, parts: PARTS })
-  expect(await count('identifier')).toBe(KEYS)
+  expect(await count(CATALOGUE)).toBe(KEYS)
   expect(await prefixes()).toEqual([
     { name: '88.118', enterprise: null, keys: 0 },
     { name: '88.118.1', enterprise: 'demo-trader', keys: 6_560 },
@@ -55,17 +57,17 @@ test('a second start changes nothing', async () => {
 test('a registry that somebody uses already stays as it is', async () => {
   await createEnterprise(registry, await administrator(), { id: 'acme', name: 'Acme' })
   expect(await loadDemo(registry)).toMatchObject({ loaded: false })
-  expect(await count('identifier')).toBe(0)
+  expect(await count(CATALOGUE)).toBe(0)
   expect(await count('enterprise')).toBe(1)
 })
 
-test.each([1, 3, 6, 12, 18, 19, 20])(
+test.each([1, 3, 6, 12, 18, 21, 22, 23])(
   'a start that dies at write %i is completed by the next one, nothing twice',
   async (write) => {
     await expect(loadDemo(registryOn(dyingAfter(database.db, write)))).rejects.toThrow('died here')
     expect(await loadDemo(registry)).toMatchObject({ loaded: true })
 
-    expect(await count('identifier')).toBe(KEYS)
+    expect(await count(CATALOGUE)).toBe(KEYS)
     // Of each sample the versions it is meant to have; of all else, one.
     expect(await count('identifier_version')).toBe(2)
     expect(await prefixes()).toHaveLength(3)
@@ -89,7 +91,7 @@ test('two processes that start at once load it together, once', async () => {
   const second = registryOn(database.db)
   const loaded = await Promise.all([loadDemo(registry), loadDemo(second)])
   expect(loaded.some((one) => one.loaded)).toBe(true)
-  expect(await count('identifier')).toBe(KEYS)
+  expect(await count(CATALOGUE)).toBe(KEYS)
   expect(await lives()).toMatchObject({
     [SAMPLE_PART.toLowerCase()]: { version: 2, state: 1 },
     [SAMPLE_WITHDRAWN.toLowerCase()]: { state: 2 },
@@ -100,12 +102,12 @@ test('two processes that start at once load it together, once', async () => {
 test('a batch that got no answer is sent again', async () => {
   let failures = 2
   const flaky = wrapped(database.db, (text) => {
-    if (!text.includes('insert into identifier') || failures === 0) return
+    if (!/insert into identifier[\s\S]*smallint\[\]/.test(text) || failures === 0) return
     failures -= 1
     throw new NodeError('authority-unavailable', 'the database gave no answer')
   })
   expect(await loadDemo(registryOn(flaky))).toMatchObject({ loaded: true })
-  expect(await count('identifier')).toBe(KEYS)
+  expect(await count(CATALOGUE)).toBe(KEYS)
 })
 
 test('without an administrator key it says what is missing', async () => {
@@ -165,7 +167,7 @@ async function feedLength(): Promise<number> {
 
 async function prefixes() {
   return database.db.query(
-    `select name, enterprise_id as enterprise, (select count(*) from identifier i where i.prefix = p.name) as keys
+    `select name, enterprise_id as enterprise, (select count(*) from identifier i where starts_with(i.key, p.name || '/')) as keys
      from prefix p order by name`,
   )
 }

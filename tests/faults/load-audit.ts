@@ -98,9 +98,11 @@ async function checkImports(db: Database, imports: readonly ImportRun[]): Promis
 async function checkVersions(db: Database): Promise<CheckResult> {
   const tally = new Tally('version 1 everywhere')
   const [counted] = await db.query<{ all: number; later: number }>(
-    `select (select count(*) from identifier where prefix <> $1)::integer as all,
-       (select count(*) from identifier where prefix <> $1 and (version <> 1 or state <> 1))::integer +
-       (select count(*) from identifier_version where not starts_with(key, $1 || '/'))::integer as later`,
+    `with loaded as (select version, state from identifier where prefix <> $1 and not starts_with(key, '0.na/'))
+     select (select count(*) from loaded)::integer as all,
+       (select count(*) from loaded where version <> 1 or state <> 1)::integer +
+       (select count(*) from identifier_version v where not starts_with(key, $1 || '/') and not starts_with(key, '0.na/'))::integer
+         as later`,
     [REWRITTEN_PREFIX],
   )
   const { all, later } = counted!

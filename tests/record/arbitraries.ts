@@ -60,5 +60,9 @@ export const answer: fc.Arbitrary<Answer> = fc.oneof(
     reason: text,
   }),
   fc.record({ kind: fc.constant('absent' as const), ...common }),
-  fc.record({ kind: fc.constant('referral' as const), ...common, locations: fc.array(text, { maxLength: 4 }) }),
+  fc.record({
+    kind: fc.constant('referral' as const),
+    ...common,
+    service: fc.record({ handle: text, sites: fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 4 }) }),
+  }),
 )

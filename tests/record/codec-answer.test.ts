@@ -20,7 +20,8 @@ test.each<Answer>([
   PUMP_FOUND,
   { kind: 'withdrawn', ...COMMON_FIELDS, spelling: '88.118.8/A', withdrawnAtMs: 1_790_000_000_123, reason: 'scrapped' },
   { kind: 'absent', ...COMMON_FIELDS, version: 0 },
-  { kind: 'referral', ...COMMON_FIELDS, locations: ['tcp://192.0.2.1:2641', ''] },
+  { kind: 'referral', ...COMMON_FIELDS, service: { handle: '', sites: [Uint8Array.of(1, 2), new Uint8Array(0)] } },
+  { kind: 'referral', ...COMMON_FIELDS, service: { handle: '88.118/service', sites: [] } },
 ])('$kind', (given) => {
   expect(decodeAnswer(encodeAnswer(given))).toEqual(given)
 })

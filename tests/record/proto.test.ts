@@ -79,7 +79,7 @@ function outcome(given: Answer): Record<string, unknown> {
     case 'absent':
       return { absent: {} }
     case 'referral':
-      return { referral: { locations: given.locations } }
+      return { referral: { ...withoutDefaults({ handle: given.service.handle }), sites: given.service.sites } }
     case 'withdrawn': {
       const { withdrawnAtMs, reason } = given
       return {

@@ -123,6 +123,7 @@ test('an enterprise is shown the changes of its prefixes alone, and gets past th
   const prefixes = ['88.118.9', '88.10']
   expect((await pageThrough({ after: start, limit: 2, prefixes })).map(told)).toEqual([
     'prefix 88.10 active',
+    '0.na/88.10 v1 registered',
     '88.118.9/b v1 registered',
     '88.10/c v1 registered',
   ])

@@ -112,7 +112,7 @@ test('a prefix is allotted once, in its canonical form, to an enterprise or to t
     prefix: 'urn:oid:1.2.156.4000',
     enterpriseId: null,
   })
-  expect(committed.map(({ keys }) => keys)).toEqual([['p:88.abc'], ['p:urn:oid:1.2.156.4000']])
+  expect(committed.map(({ keys }) => keys)).toEqual([['p:88.abc', 'i:0.na/88.abc'], ['p:urn:oid:1.2.156.4000']])
   expect((await loadRoutes(db)).get('urn:oid:1.2.156.4000')).toEqual({
     prefix: 'urn:oid:1.2.156.4000',
     state: 'active',

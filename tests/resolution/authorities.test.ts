@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
 import { parseIdentifier } from '../../src/identifier/parse.js'
-import { authorities, type Route, type RouteTable, refuseForeign } from '../../src/resolution/authorities.js'
+import type { ServiceLocation } from '../../src/record/service.js'
+import {
+  authorities,
+  authorityOf,
+  type Route,
+  type RouteTable,
+  referOrRefuse,
+} from '../../src/resolution/authorities.js'
 import { compose, type Query } from '../../src/resolution/resolve.js'
 
 test('the longest known prefix is asked, and only that', async () => {
@@ -38,7 +45,8 @@ test('a foreign prefix is refused before any tier below is asked, once the route
     throw new Error('asked')
   }
   const table = new Map([['88.118.8', active('88.118.8')]])
-  const guarded = (routes: () => RouteTable | Promise<RouteTable>) => compose([refuseForeign(routes)], below)
+  const guarded = (routes: () => RouteTable | Promise<RouteTable>) =>
+    compose([referOrRefuse({ routes, mark: () => 1 })], below)
   expect(() => guarded(() => table)(query('10.1000/182'))).toThrow(/not this node's prefix/)
   expect(asked).toBe(0)
   await expect(guarded(() => table)(query('88.118.8/pump'))).rejects.toThrow('asked')
@@ -50,6 +58,81 @@ test('an answer is stamped no later than its route was looked at', async () => {
   expect(await resolve(query('88.118.8/pump'))).toMatchObject({ stamp: 5 })
 })
 
+const SERVICE: ServiceLocation = { handle: '88.118/service', sites: [] }
+
+test('below a self-built prefix the answer is where its own server is, in the version of the prefix', async () => {
+  const { resolve, asked } = setUp([active('88.118'), selfBuilt('88.118.9', 4)], { markAtRoute: 5 })
+  expect(await resolve(query('88.118.9/Pump'))).toEqual({
+    kind: 'referral',
+    key: '88.118.9/pump',
+    prefix: '88.118.9',
+    version: 4,
+    tier: 'registry',
+    stamp: 5,
+    service: SERVICE,
+  })
+  expect(asked).toEqual([])
+})
+
+test('the longest prefix wins, whoever serves it', async () => {
+  const { resolve, asked } = setUp([active('88.118'), selfBuilt('88.118.9'), active('88.118.9.1')])
+  await resolve(query('88.118.9.1/pump'))
+  expect(asked).toEqual(['88.118.9.1'])
+  expect(await resolve(query('88.118.9.2/pump'))).toMatchObject({ kind: 'referral', prefix: '88.118.9' })
+})
+
+test('the record of a prefix is this node’s own to answer, whoever serves what lies below it', async () => {
+  const { resolve, asked } = setUp([active('88.118'), selfBuilt('88.118.9')])
+  await resolve(query('0.NA/88.118.9'))
+  await resolve(query('0.NA/88.118'))
+  expect(asked).toEqual(['88.118.9', '88.118'])
+  // A prefix that the holder of a self-built one has given on is for the holder's server to know.
+  expect(await resolve(query('0.NA/88.118.9.5'))).toMatchObject({ kind: 'referral', prefix: '88.118.9' })
+  await expect(resolve(query('0.NA/10.1000'))).rejects.toMatchObject({ code: 'prefix-not-served', why: 'foreign' })
+  await expect(resolve(query('0.NA/88.118.9/x'))).rejects.toMatchObject({ why: 'foreign' })
+})
+
+test('a suspended prefix has no record, and refers to nobody', async () => {
+  const { resolve } = setUp([{ ...selfBuilt('88.118.9'), state: 'suspended' }])
+  for (const text of ['88.118.9/pump', '0.NA/88.118.9'])
+    await expect(resolve(query(text))).rejects.toMatchObject({ why: 'suspended', service: undefined })
+})
+
+test('for a foreign prefix the parent is named, where it is known', async () => {
+  const parent: ServiceLocation = { handle: '0.NA/88', sites: [] }
+  const { resolve } = setUp([active('88.118')], { parent })
+  await expect(resolve(query('10.1000/1'))).rejects.toMatchObject({
+    code: 'prefix-not-served',
+    why: 'foreign',
+    service: parent,
+    message: expect.stringContaining('hdl:0.NA/88'),
+  })
+})
+
+test('a referral needs no tier below, once the routes are at hand', () => {
+  const table = new Map([['88.118.9', selfBuilt('88.118.9')]])
+  const resolve = compose([referOrRefuse({ routes: () => table, mark: () => 3 })], () => {
+    throw new Error('asked')
+  })
+  expect(resolve(query('88.118.9/pump'))).toMatchObject({ kind: 'referral', stamp: 3 })
+})
+
+test.each([
+  ['88.118/x', 'registry'],
+  ['88.118.9/x', 'self-built'],
+  ['0.NA/88.118.9', 'registry'],
+  ['88.118.7/x', 'suspended'],
+  ['10.1000/1', 'foreign'],
+])('%s is for: %s', (text, kind) => {
+  const routes = [active('88.118'), selfBuilt('88.118.9'), { prefix: '88.118.7', state: 'suspended' } as const]
+  const table = new Map(routes.map((route) => [route.prefix, route]))
+  expect(authorityOf(table, query(text).identifier).kind).toBe(kind)
+})
+
+function selfBuilt(prefix: string, version = 1): Route {
+  return { prefix, state: 'active', selfBuilt: { service: SERVICE, version } }
+}
+
 function active(prefix: string): Route {
   return { prefix, state: 'active' }
 }
@@ -60,7 +143,13 @@ function query(text: string): Query {
   return { identifier: parsed.value }
 }
 
-function setUp(routes: readonly Route[], { markAtRoute = 1, stampOfAnswer = 1 } = {}) {
+interface SetUp {
+  readonly markAtRoute?: number
+  readonly stampOfAnswer?: number
+  readonly parent?: ServiceLocation
+}
+
+function setUp(routes: readonly Route[], { markAtRoute = 1, stampOfAnswer = 1, parent }: SetUp = {}) {
   const asked: string[] = []
   const resolve = authorities({
     routes: () => new Map(routes.map((route) => [route.prefix, route])),
@@ -69,6 +158,7 @@ function setUp(routes: readonly Route[], { markAtRoute = 1, stampOfAnswer = 1 } 
       return { kind: 'absent', key, prefix, version: 0, tier: 'registry', stamp: stampOfAnswer }
     },
     mark: () => markAtRoute,
+    parent,
   })
   return { asked, resolve: async (asked: Query) => resolve(asked) }
 }

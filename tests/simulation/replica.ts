@@ -6,7 +6,7 @@ import { registryLookup } from '../../src/registry/records.js'
 import { currentRoutes } from '../../src/registry/routes.js'
 import { findStalenessBounds, noteStalenessBound } from '../../src/registry/staleness-bounds.js'
 import { visibleWaits } from '../../src/registry/visible-waits.js'
-import { authorities, type Route, refuseForeign } from '../../src/resolution/authorities.js'
+import { authorities, type Route, referOrRefuse } from '../../src/resolution/authorities.js'
 import { askedAnew, withToken } from '../../src/resolution/catching-up.js'
 import { type ChangeKnowledge, changeKnowledge } from '../../src/resolution/change-knowledge.js'
 import { loadShedding } from '../../src/resolution/load-shedding.js'
@@ -144,7 +144,7 @@ function chainOf(parts: ReplicaParts, own: Own) {
     withToken({ knowledge, catchUp }),
     memoryCached({ ...policy, store: memoryStore(settings.memoryBytes) }),
     askedAnew({ catchUp }),
-    refuseForeign(routes),
+    referOrRefuse({ routes, mark }),
     singleFlight(clock, boundMs / 2, knowledge),
     ...(shared ? [shared.layer] : []),
     loadShedding(200),

@@ -2,6 +2,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type HandlePublicKey, magnitude, withSign } from '../../record/value-types/hs-pubkey.js'
 
+export { publicKeyRecord } from '../../record/value-types/public-key-record.js'
+
 type Rsa = Extract<HandlePublicKey, { kind: 'rsa' }>
 type Dsa = Extract<HandlePublicKey, { kind: 'dsa' }>
 
@@ -28,14 +30,6 @@ export function signatureKey(key: HandlePublicKey): KeyObject | undefined {
   }
 }
 
-/** The record of an RSA or Ed25519 key; undefined for others, which this node doesn't make. */
-export function publicKeyRecord(key: KeyObject): HandlePublicKey | undefined {
-  if (key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'ed25519') return undefined
-  const jwk = key.export({ format: 'jwk' })
-  if (jwk.x !== undefined) return { kind: 'ed25519', flags: 0, point: octetsOf(jwk.x) }
-  return { kind: 'rsa', flags: 0, exponent: withSign(octetsOf(jwk.e!)), modulus: withSign(octetsOf(jwk.n!)) }
-}
-
 /** Records come from anywhere: with an exponent of 1 everybody could sign. */
 function isSoundRsa({ exponent, modulus }: Rsa): boolean {
   const [e, n] = [magnitude(exponent), magnitude(modulus)]
@@ -46,10 +40,6 @@ function isSoundRsa({ exponent, modulus }: Rsa): boolean {
 
 function base64url(number: Uint8Array): string {
   return Buffer.from(magnitude(number)).toString('base64url')
-}
-
-function octetsOf(base64: string): Uint8Array {
-  return new Uint8Array(Buffer.from(base64, 'base64url'))
 }
 
 const INTEGER = 0x02

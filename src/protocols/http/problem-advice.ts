@@ -39,6 +39,12 @@ export const adviceOf = {
     meaning: 'No prefix of this identifier is in service at this node. It may well be registered elsewhere.',
     action: 'Check the prefix for a typing error, or ask the node that is responsible for it.',
   },
+  'served-elsewhere': {
+    meaning:
+      'The prefix is this node’s, and its holder answers for the identifiers below it with a server of its own. Whether the identifier exists is for that server to say, and only that server can register it.',
+    action:
+      '<code>referral</code> says where: <code>locations</code> with address, port and transport of the Handle protocol, <code>sites</code> as HS_SITE in base64, or a <code>serviceHandle</code> to resolve.',
+  },
   'identifier-absent': {
     meaning: 'This node is responsible for the prefix, and the identifier was never registered.',
     action: 'Check the spelling. If it should exist, its enterprise has not registered it yet.',

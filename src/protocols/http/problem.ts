@@ -3,6 +3,8 @@
  * What goes out is the code, the message written for the caller and the faults; never a cause, a stack or SQL.
  */
 import { type ErrorCode, type Fault, NodeError } from '../../platform/errors.js'
+import { type Location, locationsOf, type ServiceLocation } from '../../record/service.js'
+import { Elsewhere } from '../../resolution/elsewhere.js'
 
 /** Refusals that only HTTP knows. */
 export const HTTP_CODES = ['method-not-allowed', 'request-timeout', 'address-too-long', 'headers-too-large'] as const
@@ -17,6 +19,8 @@ export const statusOf = {
   'prefix-not-held': 403,
   'prefix-suspended': 403,
   'prefix-not-served': 404,
+  // Not 404, which would say that it isn't registered; nor a redirection, which nothing that speaks HTTP could follow.
+  'served-elsewhere': 421,
   'identifier-absent': 404,
   'identifier-withdrawn': 410,
   'version-absent': 404,
@@ -51,6 +55,7 @@ export const titleOf = {
   'prefix-not-held': 'The prefix is not held by this enterprise',
   'prefix-suspended': 'The prefix is suspended',
   'prefix-not-served': 'The prefix is not served by this node',
+  'served-elsewhere': 'Another server answers for this prefix',
   'identifier-absent': 'The identifier is not registered',
   'identifier-withdrawn': 'The identifier was withdrawn',
   'version-absent': 'There is no such version',
@@ -87,6 +92,17 @@ export interface Problem {
   readonly instance: string
   readonly code: ProblemCode
   readonly faults?: readonly Fault[]
+  readonly referral?: ReferralJson
+}
+
+/** Where else to ask. Servers of the Handle System; a location with `http` takes its requests in HTTP. */
+export interface ReferralJson {
+  readonly prefix: string
+  /** A handle whose record says where; there are no locations then. */
+  readonly serviceHandle?: string
+  readonly locations: readonly Location[]
+  /** HS_SITE, in base64. */
+  readonly sites: readonly string[]
 }
 
 /** A refusal of HTTP itself, for which the core has no code. */
@@ -104,7 +120,7 @@ export class HttpRefusal extends Error {
 
 /** `instance` is the request this is about: its path and request id, never its query (which may hold secrets). */
 export function problemOf(error: unknown, instance: string): Problem {
-  const { code, detail, faults } = spoken(error)
+  const { code, detail, faults, referral } = spoken(error)
   return {
     type: `/problems/${code}`,
     title: titleOf[code],
@@ -113,13 +129,16 @@ export function problemOf(error: unknown, instance: string): Problem {
     instance,
     code,
     ...(faults.length > 0 ? { faults } : {}),
+    ...(referral && { referral }),
   }
 }
 
+export type ItemProblem = Pick<Problem, 'code' | 'detail' | 'faults' | 'referral'>
+
 /** One item of a batch that failed: the same words without a document around them. */
-export function problemOfItem(error: unknown): Pick<Problem, 'code' | 'detail' | 'faults'> {
-  const { code, detail, faults } = spoken(error)
-  return { code, detail, ...(faults.length > 0 ? { faults } : {}) }
+export function problemOfItem(error: unknown): ItemProblem {
+  const { code, detail, faults, referral } = spoken(error)
+  return { code, detail, ...(faults.length > 0 ? { faults } : {}), ...(referral && { referral }) }
 }
 
 /** Header fields that belong to an error, `WWW-Authenticate` and `Retry-After` among them. */
@@ -142,6 +161,7 @@ interface Spoken {
   readonly code: ProblemCode
   readonly detail: string
   readonly faults: readonly Fault[]
+  readonly referral?: ReferralJson | undefined
 }
 
 const INTERNAL: Spoken = {
@@ -153,6 +173,20 @@ const INTERNAL: Spoken = {
 function spoken(error: unknown): Spoken {
   if (error instanceof HttpRefusal) return { code: error.code, detail: error.message, faults: [] }
   if (error instanceof NodeError && error.code !== 'internal')
-    return { code: error.code, detail: error.message, faults: error.faults }
+    return { code: error.code, detail: error.message, faults: error.faults, referral: referralOf(error) }
   return INTERNAL
+}
+
+function referralOf(error: NodeError): ReferralJson | undefined {
+  if (!(error instanceof Elsewhere) || error.service === undefined) return undefined
+  return { prefix: error.prefix, ...serviceJson(error.service) }
+}
+
+export function serviceJson(service: ServiceLocation): Omit<ReferralJson, 'prefix'> {
+  const { handle, sites } = service
+  return {
+    ...(handle === '' ? {} : { serviceHandle: handle }),
+    locations: locationsOf(service),
+    sites: sites.map((site) => Buffer.from(site).toString('base64')),
+  }
 }

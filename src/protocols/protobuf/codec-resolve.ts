@@ -8,11 +8,13 @@ import { lengthTag, RecordCodecError, varintTag } from '../../record/wire.js'
 import { WireReader } from '../../record/wire-reader.js'
 import { WireWriter } from '../../record/wire-writer.js'
 import { decodeRecordMessage, type RecordMessage, type ShownRecord, writeRecord } from './codec-record.js'
+import { type ResolveReferral, readReferral, writeReferral } from './codec-referral.js'
 
 export interface ResolveProblem {
   readonly code: string
   readonly detail: string
   readonly faults?: readonly Fault[]
+  readonly referral?: ResolveReferral
 }
 
 /** What the header fields of a single look-up say. */
@@ -63,6 +65,7 @@ const TIERS: readonly Tier[] = ['memory', 'redis', 'registry']
 const CODE = lengthTag(1)
 const DETAIL = lengthTag(2)
 const FAULTS = lengthTag(3)
+const REFERRAL = lengthTag(4)
 
 const FIELD = lengthTag(1)
 const POSITION = varintTag(2)
@@ -134,7 +137,7 @@ function writeFreshness({ version, tier, ageSeconds, stale }: ResolveFreshness):
   writer.close(start)
 }
 
-function writeProblem({ code, detail, faults = [] }: ResolveProblem): void {
+function writeProblem({ code, detail, faults = [], referral }: ResolveProblem): void {
   const start = writer.open(PROBLEM)
   writer.text(CODE, code)
   writer.text(DETAIL, detail)
@@ -144,6 +147,11 @@ function writeProblem({ code, detail, faults = [] }: ResolveProblem): void {
     if (position !== undefined) writer.presentNumber(POSITION, position)
     writer.text(REASON, reason)
     writer.close(faultStart)
+  }
+  if (referral !== undefined) {
+    const referralStart = writer.open(REFERRAL)
+    writeReferral(writer, referral)
+    writer.close(referralStart)
   }
   writer.close(start)
 }
@@ -211,14 +219,16 @@ function readProblem(reader: WireReader): ResolveProblem {
   let code = ''
   let detail = ''
   const faults: Fault[] = []
+  let referral: ResolveReferral | undefined
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === CODE) code = reader.text()
     else if (tag === DETAIL) detail = reader.text()
     else if (tag === FAULTS) faults.push(readFault(reader))
+    else if (tag === REFERRAL) referral = readReferral(reader)
     else reader.skip(tag)
   }
   reader.leave(outerEnd)
-  return faults.length === 0 ? { code, detail } : { code, detail, faults }
+  return { code, detail, ...(faults.length === 0 ? {} : { faults }), ...(referral && { referral }) }
 }
 
 function readFault(reader: WireReader): Fault {

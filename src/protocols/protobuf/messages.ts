@@ -1,4 +1,5 @@
 /** The messages of proto/resolution.proto, for `application/x-protobuf`. */
+
 export {
   decodeRecordMessage,
   encodeRecordMessage,
@@ -6,6 +7,7 @@ export {
   type RecordMessage,
   type ShownRecord,
 } from './codec-record.js'
+export type { ResolveReferral } from './codec-referral.js'
 export {
   decodeResolveRequest,
   decodeResolveResults,

@@ -14,7 +14,7 @@ import {
 } from '../../registry/identifiers.js'
 import { authorize } from '../../security/authorize.js'
 import type { Authenticate } from '../http/authenticate.js'
-import { type Problem, problemOfItem, statusOf } from '../http/problem.js'
+import { type ItemProblem, problemOfItem, statusOf } from '../http/problem.js'
 import { acknowledge, readWriteQuery, waitIn } from './acknowledge.js'
 import type { RestOptions } from './door-options.js'
 import { draftError } from './draft-error.js'
@@ -26,7 +26,7 @@ export interface BatchWriteResult {
   readonly identifier: string | null
   readonly status: number
   readonly receipt?: unknown
-  readonly problem?: Pick<Problem, 'code' | 'detail' | 'faults'>
+  readonly problem?: ItemProblem
 }
 
 type Read =

@@ -56,8 +56,10 @@ export function requireMinVersion(answer: Answer, minVersion: number | undefined
   if (refusal !== undefined) throw refusal
 }
 
-export function minVersionRefusal({ key, version }: Answer, minVersion: number | undefined): NodeError | undefined {
-  if (minVersion === undefined || version >= minVersion) return undefined
+export function minVersionRefusal(answer: Answer, minVersion: number | undefined): NodeError | undefined {
+  const { kind, key, version } = answer
+  // A referral's version is the prefix's, and says nothing about the identifier's.
+  if (minVersion === undefined || version >= minVersion || kind === 'referral') return undefined
   const newest = version === 0 ? 'it was never registered' : `its newest is ${version}`
   return new NodeError('version-absent', `${key} has no version ${minVersion} yet: ${newest}.`)
 }

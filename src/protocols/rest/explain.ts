@@ -1,11 +1,11 @@
 /** `?explain=1`: how a look-up came to its answer, for whoever wonders why they get what they get. */
-import { prefixCandidates } from '../../identifier/parse.js'
+import { routingCandidates } from '../../identifier/prefix-record.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Answer } from '../../record/answer.js'
-import { findRoute } from '../../resolution/authorities.js'
+import { type Authority, authorityOf } from '../../resolution/authorities.js'
 import type { Query, Step, Trace } from '../../resolution/resolve.js'
 import type { Principal } from '../../security/principal.js'
-import { type Problem, problemOfItem, statusOf } from '../http/problem.js'
+import { type ItemProblem, problemOfItem, statusOf } from '../http/problem.js'
 import { ageSecondsOf } from './answer-headers.js'
 import { requireMinVersion } from './demands.js'
 import type { RestOptions } from './door-options.js'
@@ -21,7 +21,7 @@ export interface Explanation {
   /** Prefixes that could be responsible, the longest first. */
   readonly prefixes: readonly string[]
   /** Who was responsible; absent when nobody here is. */
-  readonly authority?: { readonly prefix: string; readonly kind: 'registry'; readonly state: string }
+  readonly authority?: { readonly prefix: string; readonly kind: 'registry' | 'self-built'; readonly state: string }
   readonly steps: readonly Step[]
   readonly elapsedMs: number
   /** The status a look-up without `explain` has. */
@@ -32,13 +32,13 @@ export interface Explanation {
   readonly ageSeconds?: number
   readonly stale?: { readonly reason: string; readonly asOf: string }
   readonly record?: unknown
-  readonly problem?: Pick<Problem, 'code' | 'detail' | 'faults'>
+  readonly problem?: ItemProblem
 }
 
 export async function explain(door: RestOptions, query: Query, principal: Principal): Promise<Explanation> {
   const { identifier } = query
   const routes = await door.routes()
-  const route = findRoute(routes, identifier)
+  const authority = authorityOf(routes, identifier)
   const { steps, trace, elapsedMs } = startTrace(door.clock)
   const outcome = await outcomeOf(door, { ...query, trace })
   const took = elapsedMs()
@@ -46,8 +46,8 @@ export async function explain(door: RestOptions, query: Query, principal: Princi
     identifier: identifier.spelling,
     key: identifier.key,
     scheme: identifier.scheme,
-    prefixes: prefixCandidates(identifier),
-    ...(route === undefined ? {} : { authority: { prefix: route.prefix, kind: 'registry', state: route.state } }),
+    prefixes: routingCandidates(identifier),
+    ...(authority.kind === 'foreign' ? {} : { authority: explainedAuthority(authority) }),
     steps,
     elapsedMs: took,
     ...('error' in outcome ? explainedError(outcome.error) : explainedAnswer(outcome.answer, door.clock.nowMs())),
@@ -64,6 +64,13 @@ export async function explain(door: RestOptions, query: Query, principal: Princi
         }
       : {}),
   }
+}
+
+function explainedAuthority({
+  kind,
+  route,
+}: Exclude<Authority, { kind: 'foreign' }>): NonNullable<Explanation['authority']> {
+  return { prefix: route.prefix, kind: kind === 'self-built' ? kind : 'registry', state: route.state }
 }
 
 function explainedAnswer(

@@ -1,13 +1,15 @@
-/** Prefixes: which this node serves, and who holds them. */
+/** Prefixes: which this node serves, who holds them, and who answers for what lies below. */
 import { Type } from 'typebox'
 import { NodeError } from '../../platform/errors.js'
-import { allotPrefix, changePrefix, findPrefix, listPrefixes } from '../../registry/prefixes.js'
+import { type AllottedPrefix, allotPrefix, changePrefix, findPrefix, listPrefixes } from '../../registry/prefixes.js'
 import { authorize } from '../../security/authorize.js'
 import type { Principal } from '../../security/principal.js'
+import { serviceJson } from '../http/problem.js'
 import { administer, WaitQuery } from './acknowledge.js'
 import { answers, operation } from './documented.js'
 import type { Scope } from './door.js'
 import { pageOf } from './pages.js'
+import { readService, ServiceInput } from './prefix-service.js'
 import { DEFAULT_PAGE, Page, PageQuery, PrefixShape } from './schemas.js'
 
 const ByName = Type.Object({ name: Type.String({ minLength: 1, maxLength: 255 }) })
@@ -23,7 +25,7 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
         ...operation({ tag: 'Prefixes', summary: 'Allot a prefix', secured: true }),
         querystring: WaitQuery,
         body: Type.Object(
-          { prefix: Type.String(), enterpriseId: Type.Optional(Type.String()) },
+          { prefix: Type.String(), enterpriseId: Type.Optional(Type.String()), ...ServiceInput },
           { additionalProperties: false, examples: [{ prefix: '88.118.8', enterpriseId: 'acme' }] },
         ),
         ...answers(201, "Allotted; without an enterprise it is the node's own", one),
@@ -31,10 +33,16 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const principal = await authenticate(request)
+      const { prefix, enterpriseId } = request.body
+      const allotment = {
+        prefix,
+        ...(enterpriseId === undefined ? {} : { enterpriseId }),
+        ...readService(request.body),
+      }
       const allotted = await administer(door, { reply, wait: request.query.wait }, (registry) =>
-        allotPrefix(registry, principal, request.body),
+        allotPrefix(registry, principal, allotment),
       )
-      return reply.code(201).header('location', `/v1/prefixes/${allotted.prefix}`).send(allotted)
+      return reply.code(201).header('location', `/v1/prefixes/${allotted.prefix}`).send(prefixJson(allotted))
     },
   )
   app.get(
@@ -59,7 +67,7 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
         limit: limit + 1,
         ...(holder === undefined ? {} : { enterpriseId: holder }),
       })
-      return pageOf(found, limit, ({ prefix }) => prefix)
+      return pageOf(found.map(prefixJson), limit, ({ prefix }) => prefix)
     },
   )
   app.get(
@@ -79,20 +87,27 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
       const isTheirs = principal.kind === 'enterprise' && found?.enterpriseId !== principal.enterpriseId
       if (found === undefined || isTheirs)
         throw new NodeError('not-found', `There is no prefix ${request.params.name} that you may see.`)
-      return found
+      return prefixJson(found)
     },
   )
   app.patch(
     '/v1/prefixes/:name',
     {
       schema: {
-        ...operation({ tag: 'Prefixes', summary: 'Suspend, reactivate or hand over a prefix', secured: true }),
+        ...operation({
+          tag: 'Prefixes',
+          summary: 'Suspend, reactivate or hand over a prefix, or change who answers below it',
+          description:
+            "`service`: `hosted`, this node answers; `self-built`, the holder's own server does, at `sites` or wherever the record of `serviceHandle` says, and look-ups are referred there (421 `served-elsewhere`). What is registered here below the prefix stays, and resolves again once it is hosted again. A prefix that gets another holder becomes hosted, unless the request says otherwise, and its record loses the keys of the holder before.",
+          secured: true,
+        }),
         params: ByName,
         querystring: WaitQuery,
         body: Type.Object(
           {
             state: Type.Optional(State),
             enterpriseId: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+            ...ServiceInput,
           },
           { additionalProperties: false, minProperties: 1 },
         ),
@@ -101,11 +116,23 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
     },
     async (request, reply) => {
       const principal = await authenticate(request)
-      return administer(door, { reply, wait: request.query.wait }, (registry) =>
-        changePrefix(registry, principal, { ...request.body, prefix: request.params.name }),
+      const { state, enterpriseId } = request.body
+      const change = {
+        prefix: request.params.name,
+        ...(state === undefined ? {} : { state }),
+        ...(enterpriseId === undefined ? {} : { enterpriseId }),
+        ...readService(request.body),
+      }
+      const changed = await administer(door, { reply, wait: request.query.wait }, (registry) =>
+        changePrefix(registry, principal, change),
       )
+      return prefixJson(changed)
     },
   )
+}
+
+function prefixJson({ sites, serviceHandle, ...prefix }: AllottedPrefix) {
+  return { ...prefix, ...serviceJson({ handle: serviceHandle, sites }) }
 }
 
 /** Whose prefixes the caller gets to see; undefined: everybody's. @throws NodeError `not-permitted` */

@@ -1,8 +1,9 @@
 /** Answers that are no record, as refusals: who asked for a record is told why there is none. */
 import { NodeError } from '../../platform/errors.js'
 import type { Answer, Found } from '../../record/answer.js'
+import { Elsewhere } from '../../resolution/elsewhere.js'
 
-/** @throws NodeError `identifier-absent`, `identifier-withdrawn`, `prefix-not-served` */
+/** @throws NodeError `identifier-absent`, `identifier-withdrawn`, `served-elsewhere` */
 export function requireFound(answer: Answer): Found {
   if (answer.kind === 'found') return answer
   throw refusalOf(answer)
@@ -21,9 +22,6 @@ export function refusalOf(answer: Exclude<Answer, Found>): NodeError {
       return new NodeError('identifier-withdrawn', `${answer.spelling} was withdrawn on ${when}. ${why}`)
     }
     case 'referral':
-      return new NodeError(
-        'prefix-not-served',
-        `Another node is responsible for ${answer.prefix}: ${answer.locations.join(', ')}`,
-      )
+      return new Elsewhere({ why: 'self-built', prefix: answer.prefix, service: answer.service })
   }
 }

@@ -77,10 +77,28 @@ const FaultShape = Type.Object({
   reason: Type.String(),
 })
 
+const LocationShape = Type.Object({
+  address: Type.String(),
+  port: Type.Integer(),
+  transport: Type.Enum(['udp', 'tcp', 'http', 'https']),
+  use: Type.Enum(['administration', 'lookups', 'both']),
+})
+
+const service = {
+  serviceHandle: Type.Optional(Type.String({ description: 'a handle whose record says where' })),
+  locations: Type.Array(LocationShape),
+  sites: Type.Array(Type.String({ description: 'HS_SITE in base64' })),
+}
+
+const referral = Type.Optional(
+  Type.Object({ prefix: Type.String(), ...service }, { description: 'another server of the Handle System to ask' }),
+)
+
 export const ItemProblem = Type.Object({
   code: Type.String(),
   detail: Type.String(),
   faults: Type.Optional(Type.Array(FaultShape)),
+  referral,
 })
 
 export const ProblemShape = Type.Object({
@@ -91,6 +109,7 @@ export const ProblemShape = Type.Object({
   instance: Type.String(),
   code: Type.String(),
   faults: Type.Optional(Type.Array(FaultShape)),
+  referral,
 })
 
 export const ListedIdentifierShape = Type.Object({
@@ -124,6 +143,10 @@ export const PrefixShape = Type.Object({
   enterpriseId: Type.Union([Type.String(), Type.Null()]),
   state: Type.Enum(['active', 'suspended']),
   holderState: Type.Enum(['active', 'suspended']),
+  service: Type.Enum(['hosted', 'self-built'], {
+    description: "who answers for what lies below it: this node, or the holder's own server",
+  }),
+  ...service,
   version: Type.Integer(),
   createdAt: Time,
 })
