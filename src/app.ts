@@ -34,7 +34,8 @@ import { consoleDoor } from './protocols/console/door.js'
 import { nativeAdministration } from './protocols/handle/administration/operations.js'
 import { type HandleDoor, handleDoor } from './protocols/handle/door.js'
 import { type Certificate, plainOrTls } from './protocols/handle/first-octet.js'
-import { type HandlePorts, type OpenPorts, ownAddresses, ownSiteOctets } from './protocols/handle/own-site.js'
+import type { HandlePorts, OpenPorts } from './protocols/handle/own-site.js'
+import { type Signer, signerWith } from './protocols/handle/protection.js'
 import type { StrayPacket } from './protocols/handle/udp.js'
 import { accessLog } from './protocols/http/access-log.js'
 import { serveGiven } from './protocols/http/given-connections.js'
@@ -49,7 +50,8 @@ import { changeAnnouncer } from './registry/change-announcer.js'
 import { changeFollower } from './registry/change-follower.js'
 import { joinWrites } from './registry/join-writes.js'
 import { startMaintenance } from './registry/maintenance.js'
-import { parentService, settleOwnSite } from './registry/own-site.js'
+import { currentNodeSite, type NodeSite } from './registry/node-site.js'
+import { configuredSigningKey, parentService, settleOwnSite } from './registry/own-site.js'
 import { loadRoutes } from './registry/prefixes.js'
 import { rememberedPrincipals } from './registry/principals.js'
 import { registryLookup } from './registry/records.js'
@@ -130,8 +132,6 @@ interface Core {
 /** Entries in Redis that nobody asks for any more go after this; validity is the change feed's business. */
 const SHARED_KEEP_MS = 24 * 3_600_000
 const MAX_WAITING_LOOKUPS = 8_192
-/** Of the native protocol and of HTTP, as the Handle System has them. */
-const HANDLE_PORTS = { nativePort: 2_641, httpPort: 8_000 }
 
 /** @throws NodeError whatever keeps the node from starting; what was started before that is stopped again */
 export async function startNode(config: Config, log: Logger, options: StartOptions = {}): Promise<RunningNode> {
@@ -192,12 +192,16 @@ async function start(
   const waits = visibleWaits({ clock, knowledge, boundMs: config.stalenessBoundMs, findBounds })
   const tokens = writeTokens({ knowledge, catchUp })
   const ports: OpenPorts = { ...membership?.handle }
-  const doors = doorsOf(core, { registry, resolve, routes: doorRoutes, waits, tokens, ports })
+  const nodeSite = await untilAvailable(log, () => currentNodeSite(db, knowledge))
+  const { privateKey } = await untilAvailable(log, () => configuredSigningKey(db, config))
+  const signer = signerWith(privateKey)
+  const doors = doorsOf(core, { registry, resolve, routes: doorRoutes, waits, tokens, ports, nodeSite, signer })
   const drainMs = config.drainSeconds * 1000
   const url = await life.start('doors', () => listen(doors, core, ports), {
     stop: () => doors.close(drainMs),
     stopWithinMs: drainMs + 2_000,
   })
+  if (isAlone) await tellWhere(registry, { config, log, ports })
   await life.start('waiting writes', () => waits, { stop: () => waits.drain(drainMs) })
   if (isAlone) await maintain({ config, log, life, db })
 
@@ -214,15 +218,28 @@ async function start(
   }
 }
 
-/** What every database needs once before it is served: an administrator, where the node is, the demonstration where it is wanted. */
+/** What every database needs once before it is served: an administrator, and the demonstration where it is wanted. */
 export async function equip(
   registry: Registry,
   { config, log, onAdminKey }: Pick<StartOptions, 'onAdminKey'> & { readonly config: Config; readonly log: Logger },
 ): Promise<LoadedDemo | undefined> {
   const newAdminKey = await untilAvailable(log, () => ensureAdminKey(registry.db, config.adminKey))
   if (newAdminKey !== undefined) onAdminKey?.(newAdminKey)
-  await untilAvailable(log, () => settleOwnSite(registry, { config, ports: HANDLE_PORTS, log }))
   return config.demo ? untilAvailable(log, () => loadDemo(registry)) : undefined
+}
+
+/** Once the doors of the Handle System are open: where they are goes into the records of this node's prefixes. */
+export async function tellWhere(
+  registry: Registry,
+  { config, log, ports }: { readonly config: Config; readonly log: Logger; readonly ports: HandlePorts },
+): Promise<void> {
+  const { port: nativePort, httpPort } = ports
+  const isPartial = [
+    [config.handlePort, nativePort],
+    [config.handleHttpPort, httpPort],
+  ].some(([wanted, open]) => wanted !== 'none' && open === undefined)
+  const site = { nativePort, httpPort, isTls: config.handleTlsCert !== undefined, isPartial }
+  await untilAvailable(log, () => settleOwnSite(registry, { config, ports: site, log }))
 }
 
 export async function maintain({ config, log, life, db }: Omit<Opening, 'kinds'> & { readonly db: Database }) {
@@ -295,6 +312,8 @@ interface DoorParts {
   readonly tokens: WriteTokens
   /** Known once they are open. */
   readonly ports: HandlePorts
+  readonly nodeSite: () => NodeSite
+  readonly signer: Signer
 }
 
 /** All doors of a node, before anybody listens. */
@@ -315,7 +334,7 @@ function doorsOf(core: Core, parts: DoorParts): Doors {
   const atOnce = measuredHits(metrics.lookups, clock, memoryOnly)
   const certificate = certificateOf(config)
   const http = httpDoorOf(core, { ...parts, remembered: atOnce })
-  const handle = handleDoorOf(core, { ...parts, remembered: atOnce, hasTls: certificate !== undefined })
+  const handle = handleDoorOf(core, { ...parts, remembered: atOnce })
   const handleHttp = handleHttpOf(core, handle)
   const entrances: Entrance[] = []
   return {
@@ -359,15 +378,11 @@ function httpDoorOf(core: Core, parts: DoorParts & { readonly remembered: Rememb
   return app
 }
 
-const SITE_SERIAL = 1
-
 function handleDoorOf(
   { config, log, metrics, membership }: Core,
-  parts: DoorParts & { readonly remembered: Remembered; readonly hasTls: boolean },
+  parts: DoorParts & { readonly remembered: Remembered },
 ): HandleDoor {
-  const { registry, resolve, routes, remembered: atOnce, ports, hasTls } = parts
-  const addresses = ownAddresses(config.handlePublicAddress, config.host)
-  const about = { addresses, hasTls, publicKey: new Uint8Array(), serial: SITE_SERIAL, description: config.nodeName }
+  const { registry, resolve, routes, remembered: atOnce, nodeSite, signer } = parts
   const administration = nativeAdministration({
     registry,
     resolve,
@@ -383,8 +398,9 @@ function handleDoorOf(
     operations: administration.operations,
     protection: administration.protection,
     reads: administration.restrictedReads,
-    site: () => ownSiteOctets({ ...about, ports }),
-    siteSerial: () => SITE_SERIAL,
+    site: () => requireSite(nodeSite()),
+    siteSerial: () => nodeSite().serial,
+    signer,
     clock,
     meter: metrics.handle,
     log,
@@ -393,6 +409,14 @@ function handleDoorOf(
     passOn: membership?.passOn,
   })
   return door
+}
+
+/** @throws NodeError `overloaded` in the moment between the opening of the first door and the first record of where it is */
+function requireSite({ sites: [site] }: NodeSite): Uint8Array {
+  if (site !== undefined) return site
+  throw new NodeError('overloaded', 'Where this server is reached is being written down. Ask again.', {
+    retryAfterSeconds: 1,
+  })
 }
 
 /** The port of the Handle System's HTTP. All its doors are mounted on this one server. */

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import path from 'node:path'
-import { equip, handlePortsWanted, maintain, requireFreePorts } from './app.js'
+import { equip, handlePortsWanted, maintain, requireFreePorts, tellWhere } from './app.js'
 import type { LoadedDemo } from './demo/load.js'
 import { machineMetrics, type Snapshot } from './observability/machine-metrics.js'
 import {
@@ -101,6 +101,7 @@ async function start(config: Config, log: Logger, options: MachineOptions): Prom
       doors['handle-http'].close()
     },
   })
+  await tellWhere(registry, { config, log, ports: handle })
   await workers.start()
   const address = await life.start('front door', () => doors.http.open(config), { stop: () => doors.http.close() })
   return { url: urlOf(address), handle, database: { kind, version }, redis: redis.kind, demo, roll: workers.roll }

@@ -8,8 +8,8 @@ import { type HandleClientOptions, handleClient } from '../../src/protocols/hand
 import type { Identity } from '../../src/protocols/handle/client/identity.js'
 import { type HandleDoor, handleDoor } from '../../src/protocols/handle/door.js'
 import { publicKeyRecord } from '../../src/protocols/handle/keys.js'
-import { ownSiteOctets } from '../../src/protocols/handle/own-site.js'
 import { signerWith } from '../../src/protocols/handle/protection.js'
+import { nativeInterfaces, sitesOf } from '../../src/record/service.js'
 import { encodePublicKey } from '../../src/record/value-types/hs-pubkey.js'
 import { type AdminNode, adminNode, adminValue, storedValue } from '../protocols/handle/administration/admin-node.js'
 import { value } from '../protocols/handle/client/replies.js'
@@ -33,7 +33,7 @@ beforeAll(async () => {
   ])
   const { native, resolve } = node.worker
   const publicKey = encodePublicKey(publicKeyRecord(key.publicKey)!)
-  const about = { addresses: ['127.0.0.1'], hasTls: false, publicKey, serial: 1, description: 'test' }
+  const about = { serial: 1, protocolVersion: { major: 2, minor: 11 }, publicKey }
   door = handleDoor({
     resolve,
     remembered: () => undefined,
@@ -41,7 +41,7 @@ beforeAll(async () => {
     protection: native.protection,
     reads: native.restrictedReads,
     signer: signerWith(key.privateKey),
-    site: () => ownSiteOctets({ ...about, ports: { port } }),
+    site: () => sitesOf([{ address: '127.0.0.1', interfaces: nativeInterfaces(port) }], about)[0]!,
     siteSerial: () => 1,
     clock: systemClock,
     meter: new HandleMeter(),

@@ -24,6 +24,7 @@ beforeAll(async () => {
   const environment = {
     REDIS_URL: redis.url,
     JIEXI_PARENT_SITE: PARENT,
+    JIEXI_HANDLE_PORT: '0',
     JIEXI_HANDLE_PUBLIC_ADDRESS: '198.51.100.1',
   }
   one = await testNode({ environment })
@@ -109,6 +110,7 @@ test('a start with another address changes the records of hosted prefixes, and b
   const environment = {
     REDIS_URL: redis.url,
     DATABASE_URL: one.databaseUrl,
+    JIEXI_HANDLE_PORT: '0',
     JIEXI_HANDLE_PUBLIC_ADDRESS: '198.51.100.2',
   }
   await inMemory(one, `0.NA/${PREFIX}`)
@@ -120,7 +122,7 @@ test('a start with another address changes the records of hosted prefixes, and b
         const { values } = (await answer.json()) as { values: { type: string; data: unknown }[] }
         return addressOf(values) === '198.51.100.2'
       },
-      { timeout: 10_000 },
+      { timeout: 20_000 },
     )
     const db = openDatabase({ url: one.databaseUrl })
     const [left] = await db.query('select count(*) as count from prefix, node_site where recorded_site < change')
@@ -155,6 +157,6 @@ function addressOf(values: readonly { readonly type: string; readonly data: unkn
 async function inMemory(node: TestNode, identifier: string): Promise<void> {
   await vi.waitUntil(
     async () => (await get(node, identifier)).headers.get('cache-status') === 'jiexi; hit; detail=memory',
-    { timeout: 5_000 },
+    { timeout: 20_000 },
   )
 }

@@ -1,6 +1,12 @@
-/** "Ask there", as this protocol says it: the handle whose values tell where the responsible service is. */
-import type { Referral } from '../../record/answer.js'
+/**
+ * "Ask there", as this protocol says it: with a handle whose values tell where the responsible service is, or with those values.
+ *
+ *   302    a prefix of this node whose holder answers himself
+ *   303    no prefix of this node: who knows more of prefixes is named
+ */
+import { describeService, type ServiceLocation, serviceValues } from '../../record/service.js'
 import type { Message } from './codec-message.js'
+import { handleValuesOf } from './codec-record.js'
 import { isOlder, type Version } from './codec-version.js'
 import { FLAG, hasFlag, RC } from './codes.js'
 import type { Reply } from './operation.js'
@@ -8,16 +14,22 @@ import { refusal } from './refusals.js'
 
 const FIRST_WITH_REFERRALS: Version = { major: 2, minor: 10 }
 
-/** @param answer its first location is the handle that has the HS_SITE or HS_SERV values of the service */
-export function referralReply(
-  { locations, prefix }: Pick<Referral, 'locations' | 'prefix'>,
-  { header, envelope }: Message,
-): Reply {
-  const [handle] = locations
+export interface Elsewhere {
+  readonly prefix: string
+  readonly service: ServiceLocation
+  readonly responseCode: typeof RC.serviceReferral | typeof RC.prefixReferral
+}
+
+export function referralReply({ prefix, service, responseCode }: Elsewhere, { header, envelope }: Message): Reply {
   const version = envelope.suggestedVersion.major === 0 ? envelope.version : envelope.suggestedVersion
-  if (handle === undefined || hasFlag(header.opFlags, FLAG.doNotRefer) || isOlder(version, FIRST_WITH_REFERRALS)) {
-    const where = handle === undefined ? '' : ` Its service is described by ${handle}.`
-    return refusal(RC.notResponsible, `Handles below ${prefix} are not this server's.${where}`)
+  if (hasFlag(header.opFlags, FLAG.doNotRefer) || isOlder(version, FIRST_WITH_REFERRALS)) {
+    return refusal(
+      RC.notResponsible,
+      `Handles below ${prefix} are not this server's to answer. Ask ${describeService(service)}.`,
+    )
   }
-  return { responseCode: RC.serviceReferral, body: { kind: 'referral', handle, values: [] } }
+  const { handle } = service
+  const asPrefix = responseCode === RC.prefixReferral
+  const values = handle === '' ? serviceValues(service, { timestampSeconds: 0, asPrefix }) : []
+  return { responseCode, body: { kind: 'referral', handle, values: handleValuesOf(values) } }
 }

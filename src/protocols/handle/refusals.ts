@@ -12,6 +12,7 @@ export const responseCodeOf = {
   'prefix-not-held': RC.insufficientPermissions,
   'prefix-suspended': RC.insufficientPermissions,
   'prefix-not-served': RC.notResponsible,
+  'served-elsewhere': RC.notResponsible,
   'identifier-absent': RC.handleNotFound,
   'identifier-withdrawn': RC.handleNotFound,
   'version-absent': RC.handleNotFound,

@@ -11,6 +11,7 @@ import { NodeError } from '../../platform/errors.js'
 import type { Answer, Found } from '../../record/answer.js'
 import type { Value } from '../../record/record.js'
 import { matchesAnyType, visibleValues } from '../../record/select.js'
+import { Elsewhere } from '../../resolution/elsewhere.js'
 import type { Query, Resolve } from '../../resolution/resolve.js'
 import type { Query as QueryBody } from './codec-body.js'
 import { HANDLE_VALUES, isRestricted } from './codec-face.js'
@@ -40,7 +41,8 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
       deadlineMs: request.deadlineMs,
       ...(hasFlag(request.message.header.opFlags, FLAG.authoritative) && { authoritative: true }),
     }
-    const answer = await resolve(query)
+    const answer = await answerOrElsewhere(resolve, query)
+    if (answer instanceof Elsewhere) return foreignReply(answer, request)
     const reply = await replyTo(answer, { request, asked: body, reads })
     // There is no way to say how old it is, but to leave out that it is the authority's word.
     return answer.stale === undefined ? reply : { ...reply, isAuthoritative: false }
@@ -53,9 +55,25 @@ interface Lookup {
   readonly reads: RestrictedReads | undefined
 }
 
+/** That a prefix is not this node's is an answer too, where it says whom to ask. */
+async function answerOrElsewhere(resolve: Resolve, query: Query): Promise<Answer | Elsewhere> {
+  try {
+    return await resolve(query)
+  } catch (error) {
+    if (error instanceof Elsewhere) return error
+    throw error
+  }
+}
+
+function foreignReply({ prefix, service, message }: Elsewhere, request: OperationRequest): Reply {
+  if (service === undefined) return refusal(RC.notResponsible, message)
+  return referralReply({ prefix, service, responseCode: RC.prefixReferral }, request.message)
+}
+
 function replyTo(answer: Answer, lookup: Lookup): Reply | Promise<Reply> {
   if (answer.kind === 'found') return foundReply(answer, lookup)
-  if (answer.kind === 'referral') return referralReply(answer, lookup.request.message)
+  if (answer.kind === 'referral')
+    return referralReply({ ...answer, responseCode: RC.serviceReferral }, lookup.request.message)
   return refusal(RC.handleNotFound)
 }
 
