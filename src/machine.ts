@@ -5,8 +5,9 @@
  */
 import type { Socket } from 'node:net'
 import path from 'node:path'
-import { equip, handlePortsWanted, maintain, requireFreePorts, tellWhere } from './app.js'
+import { equip, maintain, tellWhere } from './app.js'
 import type { LoadedDemo } from './demo/load.js'
+import { handlePortsWanted, requireFreePorts } from './doors.js'
 import { machineMetrics, type Snapshot } from './observability/machine-metrics.js'
 import {
   type BackingKinds,

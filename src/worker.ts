@@ -1,6 +1,7 @@
 /** One of several worker processes: a whole node, started and stopped by its supervisor (machine.ts). */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type NodeTakes, type RunningNode, startNode } from './app.js'
+import { type RunningNode, startNode } from './app.js'
+import type { NodeTakes } from './doors.js'
 import type { BackingKinds } from './platform/backing-services.js'
 import { systemClock } from './platform/clock.js'
 import type { Config } from './platform/config.js'

@@ -21,11 +21,11 @@ const ORDER = [
   'cli',
 ]
 /** Files at the top: the composition roots, and what starts them. */
-const TOP = ['app.ts', 'machine.ts', 'main.ts', 'worker.ts']
+const TOP = ['app.ts', 'doors.ts', 'machine.ts', 'main.ts', 'worker.ts']
 
 /** Where a third party may be imported. Types of it may be imported anywhere its values may. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
-  fastify: ['protocols/', 'app.ts'],
+  fastify: ['protocols/', 'doors.ts'],
   '@fastify/': ['protocols/'],
   typebox: ['protocols/'],
   pg: ['platform/postgres.ts'],
