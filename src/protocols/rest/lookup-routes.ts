@@ -66,7 +66,7 @@ export function lookupRoutes({ app, door, authenticate }: Scope): void {
           tag: 'Look-up',
           summary: `Up to ${MAX_BATCH} identifiers at once, of any schemes`,
           description:
-            'Results in the order asked for, each with its own status. Takes and gives JSON, NDJSON (a result a line; an identifier a line, plain or as a JSON string) and protobuf, by Content-Type and Accept.',
+            'Results in the order asked for, each with its own status. Takes and gives JSON, NDJSON (a result a line; an identifier a line, plain or as a JSON string) and protobuf, by Content-Type and Accept. Records of more than 32 MiB do not come at once: those beyond are 413, to be asked for again.',
         }),
         consumes: [json, 'application/x-ndjson', 'text/plain', protobuf],
         querystring: Type.Object(demandQuery),

@@ -7,6 +7,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Identifier } from '../../identifier/identifier.js'
 import { parseIdentifier } from '../../identifier/parse.js'
+import { NodeError } from '../../platform/errors.js'
 import type { Answer } from '../../record/answer.js'
 import type { Reader } from '../../record/select.js'
 import type { RouteTable } from '../../resolution/authorities.js'
@@ -22,7 +23,7 @@ import { PLAIN_JSON } from './plain-json.js'
 import { readerOf } from './readers.js'
 import { readIdentifiers } from './resolve-input.js'
 import { joinJson, joinLines, jsonResult, type Result } from './resolve-json.js'
-import { protobufResults } from './resolve-protobuf.js'
+import { octetsOfMessage, protobufResults, resultMessage } from './resolve-protobuf.js'
 
 const MEDIA_TYPES = ['application/json', 'application/x-ndjson', 'application/x-protobuf'] as const
 const LINE_MEDIA_TYPES = ['application/x-ndjson', 'application/json', 'application/x-protobuf'] as const
@@ -30,6 +31,8 @@ const BYTE_MEDIA_TYPES = ['application/x-protobuf', 'application/json', 'applica
 
 /** Look-ups of one batch that wait for Redis or the registry at the same time. */
 const MAX_WAITING = 256
+/** Of records in one answer, and one record more: a thousand of the largest would be a multiple of what a node has. */
+export const MAX_RECORD_OCTETS_PER_BATCH = 32 * 1024 * 1024
 
 export function resolveBatch(door: RestOptions, authenticate: Authenticate) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -42,14 +45,15 @@ export function resolveBatch(door: RestOptions, authenticate: Authenticate) {
     const readerFor = (answer: Answer): Reader => readerIn(routes, principal, answer)
 
     reply.headers({ 'content-type': media, 'cache-control': 'no-store', vary: 'Accept' })
+    const encoding = { readerFor, nowMs: door.clock.nowMs() }
     if (media === 'application/x-protobuf') {
       const batch = { resolve: door.resolve, identifiers, demands }
-      const results = await resolveAll(batch, (result) => result)
-      return reply.send(protobufResults(results, { readerFor, nowMs: door.clock.nowMs() }))
+      const encode = (result: Result) => resultMessage(result, encoding)
+      return reply.send(protobufResults(await resolveAll(batch, { encode, octetsOf: octetsOfMessage })))
     }
-    const encoding = { readerFor, nowMs: door.clock.nowMs() }
     const batch = { resolve: door.resolve, identifiers, demands: { ...demands, face: PLAIN_JSON } }
-    const results = await resolveAll(batch, (result) => jsonResult(result, encoding))
+    const encode = (result: Result) => jsonResult(result, encoding)
+    const results = await resolveAll(batch, { encode, octetsOf: ({ length }) => length })
     return reply.send(media === 'application/json' ? joinJson(results) : joinLines(results))
   }
 }
@@ -69,24 +73,31 @@ interface Batch {
   readonly demands: Omit<Query, 'identifier'>
 }
 
+interface Encoder<Encoded> {
+  encode(result: Result): Encoded
+  octetsOf(encoded: Encoded): number
+}
+
 /** In the order asked for. */
-async function resolveAll<Encoded>(batch: Batch, encode: (result: Result) => Encoded): Promise<readonly Encoded[]> {
+async function resolveAll<Encoded>(batch: Batch, { encode, octetsOf }: Encoder<Encoded>): Promise<readonly Encoded[]> {
   const { identifiers } = batch
   const results = new Array<Encoded>(identifiers.length)
+  let octets = 0
+  const put = (at: number, result: Result) => {
+    const encoded = encode(octets < MAX_RECORD_OCTETS_PER_BATCH ? result : withoutRecord(result))
+    octets += octetsOf(encoded)
+    results[at] = encoded
+  }
   let waiting: Promise<void>[] = []
   const ask = asker(batch.demands)
   for (let at = 0; at < identifiers.length; at++) {
     const identifier = identifiers[at]!
     const outcome = resolveOne(batch, identifier, ask)
     if (!(outcome instanceof Promise)) {
-      results[at] = encode({ identifier, outcome })
+      put(at, { identifier, outcome })
       continue
     }
-    waiting.push(
-      outcome.then((later) => {
-        results[at] = encode({ identifier, outcome: later })
-      }),
-    )
+    waiting.push(outcome.then((later) => put(at, { identifier, outcome: later })))
     if (waiting.length === MAX_WAITING) {
       await Promise.all(waiting)
       waiting = []
@@ -94,6 +105,12 @@ async function resolveAll<Encoded>(batch: Batch, encode: (result: Result) => Enc
   }
   await Promise.all(waiting)
   return results
+}
+
+function withoutRecord({ identifier, outcome }: Result): Result {
+  if ('error' in outcome || outcome.kind !== 'found') return { identifier, outcome }
+  const message = `The records before this one fill the answer, which holds ${MAX_RECORD_OCTETS_PER_BATCH / 2 ** 20} MiB. Ask for this one again, with fewer others.`
+  return { identifier, outcome: { error: new NodeError('too-large', message), answer: outcome } }
 }
 
 type Ask = (identifier: Identifier) => Query

@@ -16,12 +16,17 @@ import type { Encoding, Result } from './resolve-json.js'
 
 const readyMessages = new WeakMap<Found, Uint8Array>()
 
-export function protobufResults(results: readonly Result[], encoding: Encoding): Buffer {
-  const encoded = encodeResolveResults(results.map((result) => resultMessage(result, encoding)))
+export function protobufResults(results: readonly ResolveResult[]): Buffer {
+  const encoded = encodeResolveResults(results)
   return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
 }
 
-function resultMessage({ identifier, outcome }: Result, { readerFor, nowMs }: Encoding): ResolveResult {
+export function octetsOfMessage(result: ResolveResult): number {
+  return 'record' in result && result.record instanceof Uint8Array ? result.record.length : 0
+}
+
+/** A record is octets already. */
+export function resultMessage({ identifier, outcome }: Result, { readerFor, nowMs }: Encoding): ResolveResult {
   if ('error' in outcome) {
     const { error, answer } = outcome
     return { identifier, ...refused(error), ...(answer && { freshness: freshnessOf(answer, nowMs) }) }
@@ -35,7 +40,8 @@ function resultMessage({ identifier, outcome }: Result, { readerFor, nowMs }: En
     media: 'application/x-protobuf',
     options: { selection: EVERYTHING, allValues: false },
   } as const
-  return { ...asked, status: 200, record: { record: outcome.record, ...shownParts(outcome.record, viewing) } }
+  const record = encodeRecordMessage({ record: outcome.record, ...shownParts(outcome.record, viewing) })
+  return { ...asked, status: 200, record }
 }
 
 function freshnessOf(answer: Answer, nowMs: number): ResolveFreshness {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { decodeResolveResults, encodeResolveRequest } from '../../../src/protocols/protobuf/messages.js'
+import { MAX_RECORD_OCTETS_PER_BATCH } from '../../../src/protocols/rest/resolve-batch.js'
 import { type RestNode, restNode } from './rest-node.js'
 
 let node: RestNode
@@ -47,6 +48,31 @@ test('results come in the order asked for, each with its own status', async () =
     expect(json.results[3].problem.detail).toContain('recalled')
   }
 })
+
+test.each(['application/json', 'application/x-protobuf'])(
+  'one answer holds no more than it may (%s)',
+  async (accept) => {
+    const values = [1, 2, 3].map((index) => ({ index, type: 'NOTE', data: 'x'.repeat(64_000) }))
+    const identifier = '88.118.8/large'
+    const item = { identifier, template: 'product', attributes: { name: 'large' }, values }
+    await node.ask('POST', '/v1/identifiers:batch', { key: node.acmeKey, body: { items: [item] } })
+    const identifiers = [...Array.from({ length: 200 }, () => identifier), '88.118.8/never']
+    for (const key of [undefined, node.acmeKey]) {
+      const { json, bytes } = await node.ask('POST', '/v1/resolve', {
+        headers: { accept },
+        body: { identifiers },
+        ...(key === undefined ? {} : { key }),
+      })
+      expect(bytes.length).toBeLessThan(MAX_RECORD_OCTETS_PER_BATCH + 500_000)
+      const results = accept === 'application/json' ? json.results : decodeResolveResults(bytes)
+      const statuses = results.map(({ status }: { status: number }) => status)
+      const fit = Math.ceil(MAX_RECORD_OCTETS_PER_BATCH / 192_500)
+      expect(statuses.slice(0, fit - 2)).toEqual(Array.from({ length: fit - 2 }, () => 200))
+      expect(statuses.slice(-3)).toEqual([413, 413, 404])
+      expect(results.at(-2)).toMatchObject({ problem: { code: 'too-large', detail: expect.stringContaining('again') } })
+    }
+  },
+)
 
 test('each result of a batch says its version, tier and age, in every format', async () => {
   const identifiers = ['88.118.8/part-5', '88.118.8/part-7', '88.118.8/never', 'nonsense']
