@@ -16,6 +16,7 @@ import { listApiKeys, revokeApiKey } from '../../../../src/registry/api-keys.js'
 import { changeEnterprise } from '../../../../src/registry/enterprises.js'
 import { findChallenges, keepChallenge, takeChallenge } from '../../../../src/registry/handle-challenges.js'
 import { changePrefix } from '../../../../src/registry/prefixes.js'
+import { identifierOf } from '../../../registry/fixture.js'
 import { computedCase, exchanges, octetsOf } from '../../../support/handle-vectors.js'
 import {
   type AdminNode,
@@ -357,8 +358,15 @@ describe('an identity', () => {
   test('whose API key is revoked may do nothing more, until it has another key', async () => {
     const holder = await own('user-2')
     expect(codesOf(await attempt(holder))).toEqual([RC.success])
+    const { identities, restrictedReads } = node.worker.native
+    const claim = { handle: '88.118.8/user-2', index: 300, password: Buffer.from(SECRET), from: 'x' }
+    const proven = await identities.proveByPassword(claim)
+    const answer = await node.worker.resolve({ identifier: identifierOf('88.118.8/user-2') })
+    if (!proven.ok || answer.kind !== 'found') throw new Error('nobody')
+    expect(await restrictedReads.mayRead(proven.value, answer.record)).toBe(true)
     const { id } = await identityKey('Handle identity 300:88.118.8/user-2')
     await revokeApiKey(node.registry, node.acme, id)
+    expect(await restrictedReads.mayRead(proven.value, answer.record)).toBe(false)
     const refusal = await attempt(holder)
     expect(codesOf(refusal)).toEqual([RC.authenticationFailed])
     expect(reasonOf(refusal)).toContain('revoked')
