@@ -14,8 +14,8 @@ export interface Selection {
 }
 
 /**
- * `owner`: the enterprise that registered the record, and administrators. `keeper`: an owner who may also write, and so may
- * see the secrets by which others prove that they may.
+ * `owner`: the enterprise that registered the record, and administrators. `keeper`: an owner who may also write, or whom
+ * HS_ADMIN lets read all: he may see the secrets by which others prove who they are.
  */
 export type Reader = 'public' | 'owner' | 'keeper'
 

@@ -10,6 +10,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Answer, Found } from '../../record/answer.js'
 import { PUBLIC_READ, type Value } from '../../record/record.js'
+import { isSecretType } from '../../record/secret.js'
 import { type Selection, selectValues, visibleValues } from '../../record/select.js'
 import { RC } from '../handle/codes.js'
 import { headersOfAnswer } from '../rest/answer-headers.js'
@@ -96,11 +97,11 @@ async function readableValues(door: HandleRestOptions, reading: Reading): Promis
       ? { responseCode: RC.authenticationNeeded, message: '' }
       : await administering.administration.refusedToRead(caller.identity, found.record)
   if (refusal !== undefined) throw await refusalOf(refusal, { parts: administering, caller, handle })
-  const readable = visibleValues(selected, 'owner')
+  const readable = visibleValues(selected, 'keeper')
   if (readable.length > 0) return readable
   throw new ApiRefusal(RC.insufficientPermissions, 'What is asked for can be read by nobody.', { handle })
 }
 
-function isPublic({ permissions }: Value): boolean {
-  return (permissions & PUBLIC_READ) !== 0
+function isPublic({ permissions, type }: Value): boolean {
+  return (permissions & PUBLIC_READ) !== 0 && !isSecretType(type)
 }

@@ -87,7 +87,6 @@ async function foundReply(answer: Found, lookup: Lookup): Promise<Reply> {
   const { identity } = request
   if (identity !== undefined) {
     if (!(await reads.mayRead(identity, answer.record))) return refusal(RC.insufficientPermissions)
-    // Identities act with the right to write, so that those whom HS_ADMIN lets read see secrets too.
     const readable = visibleValues(selected, 'keeper')
     return readable.length === 0 ? refusal(RC.insufficientPermissions) : valuesReply(asked.handle, readable)
   }

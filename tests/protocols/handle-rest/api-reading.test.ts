@@ -108,9 +108,16 @@ describe('GET /api/handles/{handle}', () => {
     expect(json.message).toContain('broken')
   })
 
+  test('finds the record of a prefix by the prefix alone, as by its handle', async () => {
+    for (const path of ['88.118.8', '0.NA/88.118.8']) {
+      const { status, json } = await api(path)
+      expect([status, json.responseCode, json.handle]).toEqual([200, 1, path])
+      expect(json.values.map(({ type }: { type: string }) => type)).toContain('HS_ADMIN')
+    }
+  })
+
   test.each([
     ['no prefix', '/x', 102],
-    ['a prefix alone, whose handle is 0.NA’s', '88.118.8', 301],
     ['a prefix of another node', '10.1045/may99-payette', 301],
     ['no UTF-8', '88.118.8/%C0%AF', 102],
     ['a broken escape', '88.118.8/%zz', 102],
