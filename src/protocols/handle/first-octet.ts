@@ -19,7 +19,12 @@ const FIRST_OCTET_WITHIN_MS = 10_000
 /** Without a certificate there is nothing to tell apart. @throws Error for one that is none, or not that of the key */
 export function plainOrTls(take: Take, certificate: Certificate | undefined): Take {
   if (certificate === undefined) return take
-  const secure = createServer({ ...certificate, handshakeTimeout: FIRST_OCTET_WITHIN_MS, noDelay: true }, take)
+  // A client's certificate is asked for and not judged: its key is what counts, for whoever the record says has it (handle-rest).
+  const asked = { requestCert: true, rejectUnauthorized: false }
+  const secure = createServer(
+    { ...certificate, ...asked, handshakeTimeout: FIRST_OCTET_WITHIN_MS, noDelay: true },
+    take,
+  )
   // A handshake that failed: its client knows.
   secure.on('tlsClientError', () => undefined)
   return (connection) => sort(connection, { plain: take, secure })
@@ -35,8 +40,12 @@ function sort(connection: Socket, { plain, secure }: { readonly plain: Take; rea
     connection.setTimeout(0)
     for (const event of ['timeout', 'error', 'end']) connection.off(event, end)
     connection.unshift(octets)
-    if (octets[0] === HANDSHAKE) secure.emit('connection', connection)
-    else plain(connection)
+    if (octets[0] === HANDSHAKE) {
+      // It takes what was put back by itself; a connection that flows would have let that go by then.
+      secure.emit('connection', connection)
+      return
+    }
+    plain(connection)
     connection.resume()
   })
 }
