@@ -224,6 +224,7 @@ function handleHttpOf(core: Core, parts: DoorParts, handle: HandleSide): Fastify
       signer,
     },
     site: async () => nodeSite().sites[0],
+    ...(config.countryHeader === undefined ? {} : { countryHeader: config.countryHeader }),
     onFailure: ({ error, ...request }) => log.error('A request failed.', { ...request, err: error }),
   })
   return app

@@ -172,6 +172,13 @@ function isNetwork(text: string): boolean {
   return mask === undefined || (Number(mask) >= 1 && Number(mask) <= (family === 4 ? 32 : 128))
 }
 
+const HEADER_NAME = /^[A-Za-z][A-Za-z\d-]{0,63}$/
+
+export function headerName(text: string): string {
+  if (HEADER_NAME.test(text)) return text
+  throw new Error('expected the name of a header field, such as CF-IPCountry')
+}
+
 export interface HandleIdentity {
   readonly handle: string
   readonly index: number

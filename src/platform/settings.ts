@@ -10,6 +10,7 @@ import {
   fraction,
   type HandleIdentity,
   handleIdentities,
+  headerName,
   hostName,
   nodeName,
   oneOf,
@@ -41,6 +42,8 @@ export interface Config {
   readonly handleUdpOctetsPerSecond: number
   readonly handleAdministrators: readonly HandleIdentity[]
   readonly handlePlainPasswords: boolean
+  /** In which a trusted proxy tells the reader's country; undefined: it is never known. */
+  readonly countryHeader: string | undefined
   /** undefined: the embedded PostgreSQL. */
   readonly databaseUrl: string | undefined
   readonly databaseConnections: number
@@ -118,7 +121,8 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   handleHttpPort: {
     name: 'JIEXI_HANDLE_HTTP_PORT',
     defaultMeaning: '`8000` if it is free',
-    meaning: "Port of the Handle System's HTTP (tunnel of the native protocol); 0 and `none` as above",
+    meaning:
+      "Port of the Handle System's HTTP (JSON API, redirects, tunnel of the native protocol); 0 and `none` as above",
     read: portOrNone,
   },
   handleTlsCert: {
@@ -158,6 +162,13 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     default: 'false',
     meaning: 'Whether the national SDK may log in with a password without TLS (operation 2000)',
     read: yesOrNo,
+  },
+  countryHeader: {
+    name: 'JIEXI_COUNTRY_HEADER',
+    defaultMeaning: 'none',
+    meaning:
+      "Header in which a proxy of `JIEXI_TRUST_PROXY` tells the reader's country as two letters, for redirects by `10320/loc`",
+    read: headerName,
   },
   databaseUrl: {
     name: 'DATABASE_URL',

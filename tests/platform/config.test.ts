@@ -15,6 +15,7 @@ describe('what is read', () => {
       handleHttpPort: undefined,
       handleAdministrators: [],
       handlePlainPasswords: false,
+      countryHeader: undefined,
       handleTlsCert: undefined,
       handleTlsKey: undefined,
       handlePublicAddress: undefined,
@@ -89,6 +90,7 @@ describe('what is read', () => {
       },
     ],
     ['JIEXI_HANDLE_PLAIN_PASSWORDS', 'true', { handlePlainPasswords: true }],
+    ['JIEXI_COUNTRY_HEADER', 'CF-IPCountry', { countryHeader: 'CF-IPCountry' }],
   ])('%s=%s', (name, text, expected) => {
     expect(readConfig({ [name]: text })).toMatchObject(expected)
   })
@@ -109,6 +111,7 @@ describe('what is refused', () => {
     ['JIEXI_HANDLE_ADMINISTRATORS', '4294967296:0.NA/88.118'],
     ['JIEXI_HANDLE_ADMINISTRATORS', '300:0.NA/88.118,'],
     ['JIEXI_HANDLE_PLAIN_PASSWORDS', 'over TLS'],
+    ['JIEXI_COUNTRY_HEADER', 'x country'],
     ['JIEXI_HANDLE_UDP_OCTETS_PER_SECOND', 'many'],
     ['DATABASE_URL', 'mysql://db/x'],
     ['DATABASE_URL', 'postgres:///x'],

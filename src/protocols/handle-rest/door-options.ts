@@ -17,7 +17,7 @@ export interface HandleRestOptions {
   /** Absent: nobody can authenticate, and what needs it is not offered. */
   readonly administering?: Administering
   /** Octets of the node's own HS_SITE. */
-  readonly site?: () => Promise<Uint8Array | undefined>
+  readonly site?: () => Uint8Array | undefined | Promise<Uint8Array | undefined>
   /** A header in which a trusted proxy in front tells the reader's country, as two letters. Absent: it is never known. */
   readonly countryHeader?: string
   /** Told of every internal error: the client only sees the request id. */
