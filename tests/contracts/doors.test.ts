@@ -1,22 +1,40 @@
 /** One record, every door: whatever is registered, all doors give the same of it, at once, whole or in part. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { handleClient } from '../../src/protocols/handle/client/client.js'
 import { FIRST_ATTRIBUTE_INDEX, RESERVED_INDEXES } from '../../src/record/template.js'
 import { encodeAdmin } from '../../src/record/value-types/hs-admin.js'
 import { encodePublicKey, withSign } from '../../src/record/value-types/hs-pubkey.js'
 import { encodeSite } from '../../src/record/value-types/hs-site.js'
 import { encodeValueList } from '../../src/record/value-types/hs-vlist.js'
-import { type HandleRestNode, handleRestNode } from '../protocols/handle-rest/handle-rest-node.js'
 import { admin, octets, references, site } from '../record/value-types/arbitraries.js'
-import { type Addresses, type Asked, DOORS, type Given, type GivenValue } from './doors.js'
+import { makeEnterprise, type TestNode, testNode } from '../support/node.js'
+import { type Addresses, type Asked, DOORS, type Given, type GivenValue, type NativeTransport } from './doors.js'
 
-let node: HandleRestNode
+let node: TestNode
+let apiKey: string
 let addresses: Addresses
 beforeAll(async () => {
-  node = await handleRestNode()
-  addresses = { rest: node.rest.url, handleHttp: node.url }
+  node = await testNode({ environment: { JIEXI_HANDLE_PORT: '0', JIEXI_HANDLE_HTTP_PORT: '0' } })
+  apiKey = (await makeEnterprise(node, { id: 'acme', prefix: '88.118.8' })).apiKey
+  const { port, httpPort } = node.handle
+  const client = (transport: NativeTransport) =>
+    handleClient({
+      start: {
+        kind: 'servers',
+        servers: [{ transport, host: '127.0.0.1', port: (transport === 'http' ? httpPort : port)! }],
+      },
+    })
+  addresses = {
+    rest: node.url,
+    handleHttp: `http://127.0.0.1:${httpPort}`,
+    native: { udp: client('udp'), tcp: client('tcp'), http: client('http') },
+  }
 })
-afterAll(() => node?.close())
+afterAll(async () => {
+  for (const client of Object.values(addresses?.native ?? {})) await client.close()
+  await node?.close()
+})
 
 const hex = (data: Uint8Array) => ({ format: 'hex', value: Buffer.from(data).toString('hex') })
 const number = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => withSign(new Uint8Array(bytes)))
@@ -72,9 +90,16 @@ const value = fc
   .map(({ typed: [type, data], ...rest }) => ({ ...rest, type, data }))
 const values = fc.uniqueArray(value, { selector: ({ index: one }) => one, maxLength: 8 })
 
+function write(handle: string, init: { readonly method: string; readonly body?: string }): Promise<Response> {
+  const json = init.body === undefined ? {} : { 'content-type': 'application/json' }
+  return fetch(`${node.url}/v1/identifiers/${encodeURIComponent(handle)}`, {
+    ...init,
+    headers: { authorization: `Bearer ${apiKey}`, ...json },
+  })
+}
+
 async function register(handle: string, body: object): Promise<boolean> {
-  const path = `/v1/identifiers/${encodeURIComponent(handle)}`
-  const { status } = await node.rest.ask('PUT', path, { key: node.rest.acmeKey, body })
+  const { status } = await write(handle, { method: 'PUT', body: JSON.stringify(body) })
   if (status !== 200 && status !== 201 && status !== 422) throw new Error(`status ${status}`)
   return status !== 422
 }
@@ -113,7 +138,7 @@ test('any record is the same truth at every door, replaced at every door, and go
         await truthOf({ handle, indexes: [7], types: [type, `${type}.`] })
       }
       if (await register(handle, { values: after })) await truthOf(whole(handle))
-      await node.rest.ask('DELETE', `/v1/identifiers/${encodeURIComponent(handle)}`, { key: node.rest.acmeKey })
+      await write(handle, { method: 'DELETE' })
       expect(await truthOf(whole(handle))).toBe('none')
     }),
     { numRuns: 40 },

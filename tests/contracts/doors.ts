@@ -2,6 +2,8 @@
  * Every door that gives records, and how to ask it. A new door is one entry of `DOORS`: it asks for a handle, all of it or a
  * selection, and gives what came as values of a handle, in octets.
  */
+import type { HandleClient } from '../../src/protocols/handle/client/client.js'
+import { RELATIVE_TTL } from '../../src/protocols/handle/codec-value.js'
 import { octetsOfData } from '../../src/protocols/handle-rest/codec-data-json.js'
 import type { ValueJson } from '../../src/protocols/handle-rest/codec-value-json.js'
 import { decodeRecordMessage } from '../../src/protocols/protobuf/messages.js'
@@ -9,13 +11,17 @@ import { FaultList } from '../../src/record/faults.js'
 import type { Reference } from '../../src/record/record.js'
 import { askHandle } from '../protocols/handle-rest/handle-rest-node.js'
 
-/** Where the doors of one node are. A native door adds its port here. */
+/** Where the doors of one node are. */
 export interface Addresses {
   /** `http://127.0.0.1:8080` */
   readonly rest: string
-  /** The Handle HTTP port. */
+  /** The Handle HTTP port, likewise. */
   readonly handleHttp: string
+  /** A client of each native transport, of that node. */
+  readonly native: Readonly<Record<NativeTransport, HandleClient>>
 }
+
+export type NativeTransport = 'udp' | 'tcp' | 'http'
 
 export interface Asked {
   readonly handle: string
@@ -90,6 +96,21 @@ export const DOORS: readonly Door[] = [
       }))
     },
   },
+  ...(['udp', 'tcp', 'http'] as const).map(
+    (transport): Door => ({
+      name: `native, ${transport}`,
+      async ask({ native }, { handle, indexes, types }) {
+        const resolved = await native[transport].resolve(handle, { indexes, types })
+        if (resolved.kind === 'absent') return 'none'
+        if (resolved.kind === 'no-values') return []
+        if (resolved.kind !== 'found') throw new Error(resolved.kind)
+        return resolved.values.map(({ ttlType, ttl, data, ...value }) => {
+          if (ttlType !== RELATIVE_TTL) throw new Error('a value that ends at a time')
+          return { ...value, data: hexOf(data), ttlSeconds: ttl }
+        })
+      },
+    }),
+  ),
 ]
 
 interface RestValue {
