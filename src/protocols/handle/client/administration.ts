@@ -4,9 +4,10 @@ import type { Body } from '../codec-body.js'
 import type { HandleValue } from '../codec-value.js'
 import { FLAG, OP, RC } from '../codes.js'
 import { type Created, createdFrom, handlesIn, mustSucceed } from './answers.js'
+import type { Call } from './asking.js'
 import { refusalOf } from './converse.js'
 import type { HandleFault } from './faults.js'
-import type { Call, Finding } from './finding.js'
+import type { Finding } from './finding.js'
 import { DEFAULT_FLAGS, type Request } from './request.js'
 import { faultOf } from './verification.js'
 
@@ -33,11 +34,17 @@ export interface HandleAdministration {
   listHomed(): AsyncGenerator<string>
 }
 
-export function administration(finding: Finding, deadlineMs: () => number): HandleAdministration {
+export interface AdministrationOptions {
+  readonly deadlineMs: () => number
+  /** For what is asked on the way to the responsible server. */
+  readonly flags: number
+}
+
+export function administration(finding: Finding, { deadlineMs, flags }: AdministrationOptions): HandleAdministration {
   const call = (): Call => ({
     purpose: 'administration',
     deadlineMs: deadlineMs(),
-    flags: 0,
+    flags,
     isAuthenticated: true,
     follows: true,
   })
@@ -48,8 +55,8 @@ export function administration(finding: Finding, deadlineMs: () => number): Hand
   }
   return {
     async create(handle, values, { overwrites = false, mintsSuffix = false } = {}) {
-      const flags = (overwrites ? FLAG.overwrite : 0) | (mintsSuffix ? FLAG.mintSuffix : 0)
-      const opened = await finding.ask(change(OP.create, { kind: 'handle-values', handle, values }, flags), call())
+      const how = (overwrites ? FLAG.overwrite : 0) | (mintsSuffix ? FLAG.mintSuffix : 0)
+      const opened = await finding.ask(change(OP.create, { kind: 'handle-values', handle, values }, how), call())
       await opened.messages.return(undefined)
       return createdFrom(opened, handle, mintsSuffix)
     },

@@ -12,9 +12,10 @@ import type { HandleValue } from '../codec-value.js'
 import { FLAG, OP } from '../codes.js'
 import { administration, type HandleAdministration } from './administration.js'
 import { type Resolved, resolvedFrom } from './answers.js'
+import type { Call } from './asking.js'
 import type { Tools } from './converse.js'
 import { type AddressGuard, Dialogue } from './dialogue.js'
-import { type Call, Finding, siteInfoRequest } from './finding.js'
+import { Finding, siteInfoRequest } from './finding.js'
 import type { Identity } from './identity.js'
 import { type ClientLimits, DEFAULT_LIMITS } from './limits.js'
 import { type LogIn, logIn } from './login.js'
@@ -27,6 +28,8 @@ export interface HandleClientOptions {
   readonly start: Start
   /** Who the client acts for, where a server wants to know. */
   readonly identity?: Identity
+  /** Whether everything is to be certified, also who is responsible for what is changed. Default false; a look-up may say otherwise. */
+  readonly isCertified?: boolean
   /** Default `auto`. */
   readonly session?: SessionMode
   /** Addresses of sites and referrals pass it. Default: all may be asked. */
@@ -109,13 +112,15 @@ function clientWith(options: HandleClientOptions, machinery: Machinery): HandleC
   })
   const deadlineMs = (timeoutMs = limits.timeoutMs) => performance.now() + timeoutMs
   return {
-    ...administration(finding, () => deadlineMs()),
-    async resolve(handle, wanted = {}) {
+    ...administration(finding, { deadlineMs: () => deadlineMs(), flags: certifying(options.isCertified) }),
+    async resolve(handle, given = {}) {
+      const wanted = { isCertified: options.isCertified ?? false, ...given }
       const opened = await finding.ask(lookup(handle, wanted), lookupCall(wanted, deadlineMs(wanted.timeoutMs)))
       await opened.messages.return(undefined)
       return resolvedFrom(opened, { handle, indexes: wanted.indexes ?? [], types: wanted.types ?? [] })
     },
-    async siteInfo(wanted = {}) {
+    async siteInfo(given = {}) {
+      const wanted = { isCertified: options.isCertified ?? false, ...given }
       const request = siteInfoRequest(flagsOf(wanted))
       const opened = await finding.askStart(request, lookupCall(wanted, deadlineMs(wanted.timeoutMs)))
       await opened.messages.return(undefined)
@@ -145,11 +150,15 @@ function lookup(handle: string, wanted: ResolveOptions): Request {
   return { opCode: OP.resolve, handle, body, flags: flagsOf(wanted), isRepeatable: true }
 }
 
+function certifying(isCertified: boolean | undefined): number {
+  return isCertified ? FLAG.certify : 0
+}
+
 function flagsOf(wanted: ResolveOptions): number {
   return (
     (wanted.isAuthenticated ? DEFAULT_FLAGS & ~FLAG.publicOnly : DEFAULT_FLAGS) |
     (wanted.isAuthoritative ? FLAG.authoritative : 0) |
-    (wanted.isCertified ? FLAG.certify : 0) |
+    certifying(wanted.isCertified) |
     (wanted.returnsDigest ? FLAG.returnDigest : 0) |
     (wanted.follows === false ? FLAG.doNotRefer : 0)
   )
@@ -159,7 +168,7 @@ function lookupCall(wanted: ResolveOptions, deadlineMs: number): Call {
   return {
     purpose: 'lookup',
     deadlineMs,
-    flags: wanted.isCertified ? FLAG.certify : 0,
+    flags: certifying(wanted.isCertified),
     isAuthenticated: wanted.isAuthenticated ?? false,
     follows: wanted.follows ?? true,
   }

@@ -9,12 +9,12 @@
  * Any step may lead to the next; `Trail` ends what would not end.
  */
 import type { Body } from '../codec-body.js'
-import type { Message } from '../codec-message.js'
 import { withRelativeTtl } from '../codec-record.js'
 import type { HandleValue } from '../codec-value.js'
-import { OP, RC } from '../codes.js'
-import { refusalOf } from './converse.js'
-import { HandleFault, isWorthAnother } from './faults.js'
+import { FLAG, hasFlag, OP, RC } from '../codes.js'
+import { resolvedFrom } from './answers.js'
+import { askOneOf, type Call, type Converse, type Opened, openAt } from './asking.js'
+import { HandleFault } from './faults.js'
 import { KnownSites } from './known-sites.js'
 import type { ClientLimits } from './limits.js'
 import {
@@ -30,30 +30,9 @@ import {
 } from './places.js'
 import { DEFAULT_FLAGS, type Request } from './request.js'
 import type { Server } from './server.js'
-import { type Purpose, SITE_TYPES, type SiteGroup, servicesIn, sitesIn } from './sites.js'
+import { SITE_TYPES, type SiteGroup, servicesIn, sitesIn } from './sites.js'
 import { Trail } from './trail.js'
 import { faultOf } from './verification.js'
-
-/** What goes with one call of the client, from its beginning to its end. */
-export interface Call {
-  readonly purpose: Purpose
-  /** Monotonic. */
-  readonly deadlineMs: number
-  /** Flags for everything that is asked on the way. */
-  readonly flags: number
-  readonly isAuthenticated: boolean
-  /** Whether referrals are followed. */
-  readonly follows: boolean
-}
-
-/** The first message of an answer, and where the others come from. */
-export interface Opened {
-  readonly server: Server
-  readonly first: Message
-  readonly messages: AsyncGenerator<Message>
-}
-
-export type Converse = (server: Server, request: Request, call: Call) => AsyncGenerator<Message>
 
 export interface FindingOptions {
   readonly start: Start
@@ -84,8 +63,10 @@ export class Finding {
     // Prefixes themselves, and all else below `0.`, are the root's.
     if (!isRoot(start) || slash <= 0 || /^0(\.|\/)/.test(handle)) return startPlace(start)
     const prefix = handle.slice(0, slash)
-    const group = this.known.find(prefix) ?? (await this.sitesOf(`0.NA/${prefix}`, call, trail))
-    this.known.remember(prefix, group)
+    const known = this.known.find(nameOf(prefix, call))
+    if (known !== undefined) return sitesPlace(known.sites)
+    const group = await this.sitesOf(`0.NA/${prefix}`, call, trail)
+    this.known.remember(nameOf(prefix, call), group)
     return sitesPlace(group.sites)
   }
 
@@ -102,13 +83,6 @@ export class Finding {
     return partsOf(place, call.purpose)
   }
 
-  async openAt(server: Server, request: Request, call: Call): Promise<Opened> {
-    const messages = this.options.converse(server, request, call)
-    const { value, done } = await messages.next()
-    if (done) throw faultOf(server, 'invalid-answer', 'says nothing')
-    return { server, first: value, messages }
-  }
-
   private async follow(start: Place, request: Request, { call, trail }: Way): Promise<Opened> {
     let isRenewed = false
     for (let place = start; ; ) {
@@ -123,7 +97,7 @@ export class Finding {
         place = await this.referredTo(opened, { call, trail })
       } else {
         isRenewed = true
-        place = await this.renewed(place, opened.server, { request, call })
+        place = await this.renewed(place, opened.server, { handle: request.handle, call })
       }
     }
   }
@@ -133,27 +107,8 @@ export class Finding {
   }
 
   /** Asks one server after the other, until one answers. */
-  async askAny(servers: readonly Server[], request: Request, call: Call): Promise<Opened> {
-    if (servers.length === 0)
-      throw new HandleFault(
-        'nobody-responsible',
-        `No server of ${request.handle} takes ${call.purpose === 'lookup' ? 'look-ups' : 'changes'} by a transport that is known.`,
-      )
-    let failure: unknown
-    const left = [...servers]
-    for (let server = left.shift(); server !== undefined; server = left.shift()) {
-      try {
-        const opened = await this.openAt(server, request, call)
-        if (!isBusy(opened.first)) return opened
-        await opened.messages.return(undefined)
-        failure ??= refusalOf(server, opened.first)
-      } catch (error) {
-        if (!isWorthAnother(error, request.isRepeatable)) throw error
-        failure = worse(failure, error)
-        if (isCutShort(error) && !left.some(isByTcp)) left.unshift(byTcp(server))
-      }
-    }
-    throw failure
+  askAny(servers: readonly Server[], request: Request, call: Call): Promise<Opened> {
+    return askOneOf(servers, { request, call, converse: this.options.converse })
   }
 
   private async referredTo({ server, first: { body } }: Opened, way: Way): Promise<Place> {
@@ -171,11 +126,8 @@ export class Finding {
     const place = await this.placeOf(handle, lookup, trail)
     const opened = await this.follow(place, siteQuery(handle, call.flags), { call: lookup, trail })
     await opened.messages.return(undefined)
-    const { first, server } = opened
-    if (first.header.responseCode === RC.handleNotFound || first.header.responseCode === RC.valuesNotFound)
-      throw nobody(handle)
-    if (first.header.responseCode !== RC.success) throw refusalOf(server, first)
-    const values = first.body.kind === 'handle-values' ? first.body.values : []
+    const resolved = resolvedFrom(opened, { handle, indexes: [], types: SITE_TYPES })
+    const values = resolved.kind === 'found' ? resolved.values : []
     const group = await this.groupIn(values, { call, trail })
     if (group === undefined) throw nobody(handle)
     return group
@@ -190,10 +142,12 @@ export class Finding {
   }
 
   /** What the server that calls our knowledge of its site outdated says of it. */
-  private async renewed(place: Place, server: Server, { request, call }: Renewal): Promise<Place> {
-    const [prefix = ''] = request.handle.split('/')
-    this.known.forget(prefix)
-    const opened = await this.openAt(server, siteInfoRequest(call.flags), { ...call, isAuthenticated: false })
+  private async renewed(place: Place, server: Server, { handle, call }: Renewal): Promise<Place> {
+    const [prefix = ''] = handle.split('/')
+    this.known.forget(nameOf(prefix, call))
+    const { converse } = this.options
+    const request = siteInfoRequest(call.flags)
+    const opened = await openAt(server, { request, call: { ...call, isAuthenticated: false }, converse })
     await opened.messages.return(undefined)
     const site = decodedSite(opened)
     if (place.kind === 'sites') return sitesPlace([site])
@@ -207,8 +161,13 @@ interface Way {
 }
 
 interface Renewal {
-  readonly request: Request
+  readonly handle: string
   readonly call: Call
+}
+
+/** What nobody has signed is not remembered for those who want it signed. */
+function nameOf(prefix: string, { flags }: Call): string {
+  return hasFlag(flags, FLAG.certify) ? `certified ${prefix}` : prefix
 }
 
 function referralIn(body: Body): { readonly handle: string; readonly values: readonly HandleValue[] } {
@@ -226,31 +185,6 @@ export function siteInfoRequest(flags: number): Request {
   return { opCode: OP.getSiteInfo, handle: '/', body, flags: DEFAULT_FLAGS | flags, isRepeatable: true }
 }
 
-function isBusy({ header }: Message): boolean {
-  return header.responseCode === RC.tooBusy || header.responseCode === RC.serverBackup
-}
-
-/** Servers have one port for both. */
-function byTcp(server: Server): Server {
-  return { ...server, address: { ...server.address, transport: 'tcp' } }
-}
-
-function isByTcp({ address }: Server): boolean {
-  return address.transport === 'tcp'
-}
-
-function isCutShort(error: unknown): boolean {
-  return error instanceof HandleFault && error.reason === 'cut-short'
-}
-
 function nobody(handle: string): HandleFault {
   return new HandleFault('nobody-responsible', `Nobody is responsible: ${handle} names no site.`)
-}
-
-/** A server that lies is told of rather than one that is away. */
-function worse(before: unknown, now: unknown): unknown {
-  const isLie = now instanceof HandleFault && (now.reason === 'signature-invalid' || now.reason === 'invalid-answer')
-  return before === undefined || (isLie && !(before instanceof HandleFault && before.reason === 'signature-invalid'))
-    ? now
-    : before
 }

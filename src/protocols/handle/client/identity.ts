@@ -29,7 +29,7 @@ export type Identity = HandleIndex &
 
 export interface Challenge {
   readonly nonce: Uint8Array
-  /** Made of our own request, not taken from the server. */
+  /** Of our own request; what a server says of it is compared before. */
   readonly requestDigest: Uint8Array
   /** The server's, as its challenge has it. */
   readonly version: Version

@@ -83,12 +83,12 @@ function wrongDigest({ header, requestDigest }: Message, { flags, requests }: Ex
 /** Without a name the length tells which hash it is. */
 const UNNAMED: Readonly<Record<number, number>> = { 16: DIGEST.md5, 20: DIGEST.sha1, 32: DIGEST.sha256 }
 
-export function isDigestOf(request: Uint8Array, { code, octets }: RequestDigest): boolean {
+function isDigestOf(request: Uint8Array, { code, octets }: RequestDigest): boolean {
   const digest = digestOf(request, code === DIGEST.unnamed ? (UNNAMED[octets.length] ?? code) : code)
   return digest !== undefined && Buffer.compare(digest, octets) === 0
 }
 
-export function digestOf(request: Uint8Array, code: number): Buffer | undefined {
+function digestOf(request: Uint8Array, code: number): Buffer | undefined {
   const name = hashName(code)
   return name === undefined ? undefined : hash(name, signedPartOf(request), 'buffer')
 }

@@ -151,6 +151,40 @@ describe('with a root', () => {
       reason: 'signature-invalid',
     })
   })
+
+  test('what was found uncertified is not believed by a look-up that is certified', async () => {
+    const [rootKey, nodeKey] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')]
+    const node = await started(tcpServer((request) => signedBy(nodeKey.privateKey, valuesTo(request, [url]))))
+    const octets = siteOctets({ addresses: [node.address], publicKey: nodeKey.publicKey })
+    const root = await started(udpServer((request) => valuesTo(request, [value(1, 'HS_SITE', octets)])))
+    const client = clientOf({ start: { kind: 'root', servers: [root.address], publicKey: rootKey.publicKey } })
+    expect(await client.resolve('88.1/x')).toMatchObject({ kind: 'found' })
+    await expect(client.resolve('88.1/x', { isCertified: true })).rejects.toMatchObject({ reason: 'signature-invalid' })
+    const careful = clientOf({
+      start: { kind: 'root', servers: [root.address], publicKey: rootKey.publicKey },
+      isCertified: true,
+    })
+    await expect(careful.delete('88.1/x')).rejects.toMatchObject({ reason: 'signature-invalid' })
+    expect(node.requests.length).toBe(1)
+  })
+
+  test('a root that answers for another prefix is not believed', async () => {
+    const node = await started(tcpServer(right))
+    const { client } = await rooted((request) =>
+      answerTo(request, { kind: 'handle-values', handle: '0.NA/88.2', values: [site(node)] }),
+    )
+    await expect(client.resolve('88.1/x')).rejects.toMatchObject({ reason: 'invalid-answer' })
+    expect(node.requests.length).toBe(0)
+  })
+
+  test('a site is asked for again when its time is over, however often it was of use', async () => {
+    const node = await started(tcpServer(right))
+    const { root, client } = await rooted(holding({ '0.na/88.1': [site(node)] }), { maxSiteAgeMs: 300 })
+    const until = performance.now() + 5_000
+    while (root.requests.length < 3 && performance.now() < until) await client.resolve('88.1/x')
+    expect(root.requests.length).toBe(3)
+    expect(node.requests.length).toBeGreaterThan(3)
+  })
 })
 
 describe('referrals', () => {
