@@ -38,6 +38,7 @@ beforeAll(async () => {
     { index: 300, type: 'HS_PUBKEY', data: hex(encodePublicKey(publicKeyRecord(rsa.publicKey)!)) },
     { index: 301, type: 'HS_PUBKEY', data: hex(encodePublicKey(publicKeyRecord(ed25519.publicKey)!)) },
     { index: 302, type: 'HS_SECKEY', data: 'a secret', permissions: '1100' },
+    { index: 400, type: 'NOTE', data: 'for us', permissions: '1100' },
   ])
   await put(
     '88.118.8/Big',
@@ -132,15 +133,15 @@ describe.each(['tcp', 'http'] as const)('over %s', (transport) => {
 
   test('values that only administrators may read are for them', async () => {
     const client = clientBy(transport, { identity: identities['RSA']! })
-    const secret = await client.resolve(USER, { indexes: [302], isAuthenticated: true })
-    expect(secret.kind === 'found' && Buffer.from(secret.values[0]!.data).toString()).toBe('a secret')
+    const note = await client.resolve(USER, { indexes: [400], isAuthenticated: true })
+    expect(note.kind === 'found' && Buffer.from(note.values[0]!.data).toString()).toBe('for us')
     const wrong = clientBy(transport, {
       identity: { ...identities['secret']!, kind: 'secret', secret: Buffer.from('guess') },
     })
-    await expect(wrong.resolve(USER, { indexes: [302], isAuthenticated: true })).rejects.toMatchObject({
+    await expect(wrong.resolve(USER, { indexes: [400], isAuthenticated: true })).rejects.toMatchObject({
       code: 'not-authenticated',
     })
-    await expect(clientBy(transport).resolve(USER, { indexes: [302], isAuthenticated: true })).rejects.toMatchObject({
+    await expect(clientBy(transport).resolve(USER, { indexes: [400], isAuthenticated: true })).rejects.toMatchObject({
       code: 'not-authenticated',
     })
   })
