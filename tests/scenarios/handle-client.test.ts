@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type HandleClient, type HandleClientOptions, handleClient } from '../../src/protocols/handle/client/client.js'
 import type { Identity } from '../../src/protocols/handle/client/identity.js'
 import { parseServerAddress, type ServerAddress } from '../../src/protocols/handle/client/server-address.js'
+import { keyOf } from '../../src/protocols/handle/client/sites.js'
 import { publicKeyRecord } from '../../src/protocols/handle/keys.js'
 import { ALL_ADMIN_RIGHTS, encodeAdmin } from '../../src/record/value-types/hs-admin.js'
 import { encodePublicKey } from '../../src/record/value-types/hs-pubkey.js'
@@ -163,4 +164,17 @@ test('after a log-in on its connection a client needs no further proof', async (
 test.each(TRANSPORTS)('jiexi resolve --handle over %s', async (transport) => {
   const { code, out } = await jiexi(['resolve', '--handle', textOf(transport), USER])
   expect([code, out.split('\n')[0]]).toEqual([0, `${USER}  3 values, from ${textOf(transport)}`])
+})
+
+test('asked as a root, the node names itself for its prefixes, and signs all of it with its key', async () => {
+  const { servers } = await clientBy('tcp').siteInfo()
+  const publicKey = keyOf(servers[0]!.publicKey)!
+  const start = { kind: 'root' as const, servers: [addressOf('udp')], publicKey }
+  const client = handleClient({ start, isCertified: true, identity: identities['RSA']!, session: 'encrypted' })
+  clients.push(client)
+  expect(await client.resolve('88.118.8/Big')).toMatchObject({ kind: 'found' })
+  expect(await client.resolve('0.NA/88.118.8', { types: ['HS_SITE'] })).toMatchObject({ kind: 'found' })
+  await client.create('88.118.8/By-root', [url(1)])
+  await client.delete('88.118.8/By-root')
+  await expect(client.resolve('88.119.9/x')).rejects.toMatchObject({ name: 'HandleFault' })
 })
