@@ -118,6 +118,7 @@ describe('GET /api/handles/{handle}', () => {
 
   test.each([
     ['no prefix', '/x', 102],
+    ['a prefix alone that is another node’s', '10.1045', 301],
     ['a prefix of another node', '10.1045/may99-payette', 301],
     ['no UTF-8', '88.118.8/%C0%AF', 102],
     ['a broken escape', '88.118.8/%zz', 102],
