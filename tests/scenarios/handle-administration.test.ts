@@ -3,7 +3,11 @@
  * the other, and what is changed so is what every door shows.
  */
 import { createDiffieHellman, getDiffieHellman } from 'node:crypto'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDatabase } from '../../src/platform/postgres.js'
+import { type HandleClient, handleClient } from '../../src/protocols/handle/client/client.js'
+import type { Identity } from '../../src/protocols/handle/client/identity.js'
+import type { SessionMode } from '../../src/protocols/handle/client/sessions.js'
 import { MAC } from '../../src/protocols/handle/codec-credential.js'
 import { decodeEnvelope, ENVELOPE_OCTETS } from '../../src/protocols/handle/codec-envelope.js'
 import {
@@ -62,6 +66,7 @@ beforeAll(async () => {
     { index: 300, type: 'HS_PUBKEY', data: hex(key.record) },
     { index: 301, type: 'HS_SECKEY', data: 'a secret', permissions: '1100' },
     { index: 302, type: 'HS_SECKEY', data: 'of the server', permissions: '1100' },
+    { index: 400, type: 'NOTE', data: 'for administrators', permissions: '1100' },
   ]
   const response = await fetch(`${node.url}/v1/identifiers/${USER}`, {
     method: 'PUT',
@@ -82,6 +87,11 @@ async function stream(of: TestNode = node): Promise<StreamClient> {
   return opened
 }
 
+function openedDatabase() {
+  const db = openDatabase({ url: node.databaseUrl, maxConnections: 1, statementTimeoutMs: 10_000 })
+  return { db, close: () => db.close() }
+}
+
 function decoded(octets: Buffer, sessionKey?: Uint8Array): Message {
   const envelope = decodeEnvelope(octets)
   if (!envelope.ok) throw new Error(envelope.message)
@@ -91,9 +101,13 @@ function decoded(octets: Buffer, sessionKey?: Uint8Array): Message {
   return message.value
 }
 
+/** Again while the server is too busy, as clients do: a busy machine is no subject here. */
 async function ask(on: StreamClient, octets: Buffer, sessionKey?: Uint8Array): Promise<Message> {
-  on.send(octets)
-  return decoded((await on.messages(1))[0]!, sessionKey)
+  for (;;) {
+    on.send(octets)
+    const answer = decoded((await on.messages(1))[0]!, sessionKey)
+    if (answer.header.responseCode !== RC.tooBusy) return answer
+  }
 }
 
 const url = (index = 1) => wireValue(index, 'URL', 'https://a.example/')
@@ -126,11 +140,11 @@ test('with OWE an answer says whether something was overwritten, and not what wa
 
 test('values that only administrators may read are for them, once they have answered', async () => {
   const on = await stream()
-  const lookUp = requestOctets(OP.resolve, { kind: 'query', handle: USER, indexes: [301], types: [] })
+  const lookUp = requestOctets(OP.resolve, { kind: 'query', handle: USER, indexes: [400], types: [] })
   lookUp.writeUInt32BE(FLAG.recursive | FLAG.cacheCertify, 28)
   const answered = await ask(on, await answerOctets(await ask(on, lookUp), user))
   expect(answered).toMatchObject({ header: { opCode: OP.resolve, responseCode: RC.success } })
-  expect(answered.body).toMatchObject({ kind: 'handle-values', values: [{ index: 301, type: 'HS_SECKEY' }] })
+  expect(answered.body).toMatchObject({ kind: 'handle-values', values: [{ index: 400, type: 'NOTE' }] })
   const refused = await ask(on, await answerOctets(await ask(on, lookUp), server))
   expect(refused.header.responseCode).toBe(RC.success)
   const wrong = await ask(on, await answerOctets(await ask(on, lookUp), secretHolder(USER, 301, 'guess')))
@@ -201,4 +215,78 @@ test('a login belongs to its connection, with many requests of it under way', as
   const codes = (await on.messages(3)).map((octets) => decoded(octets).header.responseCode)
   expect(codes).toEqual([1, 1, 1])
   expect((await ask(await stream(), addition(44))).header.responseCode).toBe(RC.loginFirst)
+})
+
+describe('our own client', () => {
+  const address = () => ({ transport: 'tcp', host: '127.0.0.1', port: node.handle.port! }) as const
+  const clients: HandleClient[] = []
+  const clientOf = (identity: Identity, session: SessionMode) => {
+    const client = handleClient({ start: { kind: 'servers', servers: [address()] }, identity, session })
+    clients.push(client)
+    return client
+  }
+  const identities: readonly [string, Identity][] = [
+    ['a key', { kind: 'key', handle: USER, index: 300, privateKey: key.privateKey }],
+    ['a secret', { kind: 'secret', handle: USER, index: 301, secret: Buffer.from('a secret') }],
+  ]
+
+  afterAll(async () => {
+    for (const client of clients) await client.close()
+  })
+
+  test.each(identities)(
+    'administers values by %s, challenged, in a session, and in an encrypted one',
+    async (_name, identity) => {
+      for (const session of ['none', 'required', 'encrypted'] as const) {
+        const client = clientOf(identity, session)
+        await client.addValues(USER, [url(70)])
+        await client.modifyValues(USER, [url(70)])
+        await expect(client.addValues(USER, [url(70)])).rejects.toMatchObject({
+          message: expect.stringContaining('70'),
+        })
+        const answer = await client.resolve(USER, { types: ['NOTE'], isAuthenticated: true })
+        expect(answer).toMatchObject({ kind: 'found', values: [{ index: 400 }] })
+        await client.removeValues(USER, [70])
+      }
+    },
+  )
+
+  test('sets a session up anew when the server has forgotten it', async () => {
+    const client = clientOf(identities[0]![1], 'required')
+    await client.addValues(USER, [url(72)])
+    const { db, close } = openedDatabase()
+    const ended = await db.query('delete from handle_session returning 1 as one')
+    await close()
+    expect(ended.length).toBeGreaterThan(0)
+    await client.removeValues(USER, [72])
+  })
+
+  test('gets no further in a session with a wrong secret', async () => {
+    const client = clientOf({ ...identities[1]![1], secret: Buffer.from('guess') } as Identity, 'required')
+    await expect(client.addValues(USER, [url(73)])).rejects.toMatchObject({ message: expect.stringContaining('403') })
+  })
+
+  test('makes, lists and drops handles, and homes prefixes, as an administrator of the server', async () => {
+    const identity = { kind: 'secret', handle: USER, index: 302, secret: Buffer.from('of the server') } as const
+    const client = clientOf(identity, 'none')
+    const { handle } = await client.create('88.118.8/minted-', [url()], { mintsSuffix: true })
+    expect(handle).toMatch(/^88\.118\.8\/minted-[\da-f-]{36}$/)
+    const listed: string[] = []
+    for await (const one of client.listHandles('88.118.8')) listed.push(one)
+    expect(listed).toContain(handle)
+    await client.delete(handle)
+    await client.home('88.118.99')
+    const homed: string[] = []
+    for await (const one of client.listHomed()) homed.push(one)
+    expect(homed).toContain('0.NA/88.118.99')
+  })
+
+  test('logs in as the national SDK does', async () => {
+    const client = handleClient({ start: { kind: 'servers', servers: [address()] } })
+    const user = await client.logIn({ kind: 'key', identity: identities[0]![1] })
+    await user.addValues(USER, [url(71)])
+    await user.removeValues(USER, [71])
+    await user.close()
+    await client.close()
+  })
 })

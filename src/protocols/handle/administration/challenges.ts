@@ -81,7 +81,9 @@ export function challenges(options: ChallengesOptions): Challenges {
       const answer = { ...body, from: request.peer.address }
       const proven = waiting.length === 0 ? undefined : await identities.proveOneOf(answer, waiting)
       if (proven?.ok === false) {
-        for (const { nonce } of waiting) await takeChallenge(db, id, nonce)
+        // Where nobody could tell, the same answer may come again.
+        const isTold = proven.responseCode !== RC.tooBusy
+        if (isTold) for (const { nonce } of waiting) await takeChallenge(db, id, nonce)
         yield asAnswer(refusalReply(proven), waiting[0]!)
         return
       }

@@ -327,6 +327,24 @@ describe('a record of a template', () => {
   })
 })
 
+describe('the record of a prefix', () => {
+  test('is changed by the identity of its holder, but for the part that is the node’s own', async () => {
+    expect(codesOf(await change(OP.addValues, PREFIX, [wireValue(400, 'NOTE', 'ours')]))).toEqual([RC.success])
+    expect((await recordOf(PREFIX))!.values.find(({ index }) => index === 400)).toMatchObject({ data: 'ours' })
+    expect(codesOf(await removeValues(PREFIX, [400]))).toEqual([RC.success])
+    const managed = (await recordOf(PREFIX))!.values.filter(({ index }) => index < 100)
+    expect(managed.length).toBeGreaterThan(0)
+    const refusal = await change(OP.addValues, PREFIX, [wireValue(50, 'HS_SITE', 'ours')])
+    expect(codesOf(refusal)).toEqual([RC.invalidValue])
+    await removeValues(PREFIX, [managed[0]!.index])
+    expect((await recordOf(PREFIX))!.values.filter(({ index }) => index < 100)).toEqual(managed)
+  })
+
+  test('stays as long as the prefix', async () => {
+    expect(codesOf(await drop(PREFIX))).toEqual([RC.insufficientPermissions])
+  })
+})
+
 describe('lists', () => {
   test('come in chunks of fifty, each handle once, without those withdrawn', async () => {
     const names = Array.from({ length: 120 }, (_, at) => `88.118.9/L${String(at).padStart(3, '0')}`)
