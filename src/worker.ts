@@ -80,7 +80,11 @@ function leave(): void {
   leaving ??= life
     .stop()
     .then(async () => link.leave(await node?.metrics()))
-    .then(() => process.exit(0))
+    .then(
+      () => process.exit(0),
+      // Whatever it had to tell last: what it served is answered.
+      () => process.exit(1),
+    )
 }
 
 /** A signal to the whole group comes along with the supervisor's word; only a second signal means at once. */

@@ -1,4 +1,5 @@
 /** Receipts of what was written. */
+import { NodeError } from '../platform/errors.js'
 import type { Queryable } from '../platform/postgres.js'
 import { bigintArray, textArray } from '../platform/sql-arrays.js'
 import { type ItemOutcome, type Receipt, type Registration, statementItem } from './registration.js'
@@ -31,12 +32,25 @@ export async function outcomesOf(
     if (now.version > 1 && now.stateBefore === null) overtaken.push({ ...one, now })
     else outcomes.set(one.row.key, receiptFor(one, now))
   }
-  for (const [key, outcome] of await findReplaced(on, overtaken)) outcomes.set(key, outcome)
+  for (const [key, outcome] of await receiptsOf(on, overtaken)) outcomes.set(key, outcome)
   return outcomes
 }
 
 interface Overtaken extends Asked {
   readonly now: LaneRow
+}
+
+/** Nobody may take a failure of this for one of the write, and write again. @throws NodeError `not-yet-visible` */
+async function receiptsOf(on: Queryable, overtaken: readonly Overtaken[]): Promise<ReadonlyMap<string, ItemOutcome>> {
+  try {
+    return await findReplaced(on, overtaken)
+  } catch {
+    throw new NodeError(
+      'not-yet-visible',
+      'It is written, and the database went away before its receipt was made. Repeat the request to get one.',
+      { retryAfterSeconds: 1 },
+    )
+  }
 }
 
 const FIND_REPLACED = `

@@ -86,6 +86,8 @@ class Lane {
   /** The door has promised its answer. */
   #promised: Occupied | undefined
   #withinMs = 0
+  /** The connection is node:http's. */
+  #hasLeft = false
   #blockText: string | undefined
   #block: FieldBlock | undefined
 
@@ -118,6 +120,11 @@ class Lane {
 
   #isOccupied(): boolean {
     return this.#asked !== undefined || this.#promised !== undefined
+  }
+
+  /** Nothing is to be answered any more; what may be left is the beginning of a head. */
+  #isDone(): boolean {
+    return !this.#hasLeft && !this.#isOccupied() && !this.#socket.writableNeedDrain
   }
 
   /** Answers what it can of what has come. */
@@ -218,17 +225,14 @@ class Lane {
     const socket = this.#socket
     // Under an answer that was still on its way: what came behind it is nobody's any more.
     if (socket.destroyed) return
-    if (socket.readableEnded) {
-      // Whoever has said all it had to say gets its answer, and the end.
-      socket.destroySoon()
-      return
-    }
     if (socket.writableNeedDrain) {
-      socket.pause()
+      if (!socket.readableEnded) socket.pause()
       return
     }
-    if (socket.isPaused()) socket.resume()
+    if (!socket.readableEnded && socket.isPaused()) socket.resume()
     if (this.#unread !== '') this.#read()
+    // Whoever has said all it had to say gets its answers, and the end.
+    if (socket.readableEnded && this.#isDone()) socket.destroySoon()
   }
 
   /** As node:http would: a message and its response, one at a time. */
@@ -274,6 +278,7 @@ class Lane {
 
   #leave(answers: string, at: number): void {
     const socket = this.#socket
+    this.#hasLeft = true
     if (answers !== '') socket.write(answers, 'latin1')
     for (const [event, listener] of [
       ['data', this.#onData],

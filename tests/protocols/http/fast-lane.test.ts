@@ -108,6 +108,14 @@ test('whoever has said all it had to say gets the answer that comes later, and t
   expect(bodiesOf(received)).toEqual([BODY])
 })
 
+test('whoever asks for several things at once and has then said all gets all of them, and the end', async () => {
+  const socket = net.connect({ port: portOf(withLane), host: '127.0.0.1', allowHalfOpen: true })
+  const requests = [LATER, KNOWN, LATER, '/slow', '/half-known', KNOWN].map((path) => get(path)).join('')
+  socket.end(requests)
+  const octets = Buffer.concat((await socket.toArray()) as Buffer[]).toString('latin1')
+  expect(bodiesOf(octets)).toEqual([BODY, BODY, BODY, 'slow', 'half', BODY])
+})
+
 test('a request is the same wherever its packets part', async () => {
   const request = get(KNOWN)
   asked = 0
