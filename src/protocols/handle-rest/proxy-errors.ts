@@ -15,6 +15,9 @@ interface Refused {
   readonly page: string
 }
 
+/** Of a proxy people know 404 alone, whether a handle is gone, never was, or is another server's; the page says which. */
+const NOT_HERE: ReadonlySet<string> = new Set(['identifier-withdrawn', 'served-elsewhere'])
+
 export function refuseWithPage(
   { onFailure }: Pick<HandleRestOptions, 'onFailure'>,
   thrown: unknown,
@@ -54,7 +57,6 @@ function refusedOf(error: unknown, { id, raw }: FastifyRequest): Refused {
     return { status: 500, page: explainingPage('The node has failed', text) }
   }
   if (error.code === 'identifier-absent') return { status: 404, page: notFoundPage(proxiedHandle(raw.url).text) }
-  // Of the proxy people know 404 alone, whether a handle is gone or never was; the page says which.
-  const status = error.code === 'identifier-withdrawn' ? 404 : statusOf[error.code]
+  const status = NOT_HERE.has(error.code) ? 404 : statusOf[error.code]
   return { status, page: explainingPage(titleOf[error.code], error.message) }
 }

@@ -5,13 +5,16 @@
  *   auth          from the database, past every cache
  *   publicOnly    only what anybody may read. Default: true without authentication, false with it
  *   Jiexi-Token   a header: at least the write that the token is of
- *   cert, doNotRefer   taken, and without effect: TLS vouches for the answer, and this server refers nobody on by itself
+ *   doNotRefer    whoever is another server's to answer is not told whose (referring.ts)
+ *   cert          taken, and without effect: TLS vouches for the answer
  */
 import type { FastifyRequest } from 'fastify'
-import type { Answer, Found } from '../../record/answer.js'
+import type { Absent, Found, Withdrawn } from '../../record/answer.js'
 import { PUBLIC_READ, type Value } from '../../record/record.js'
 import { isSecretType } from '../../record/secret.js'
 import { type Selection, selectValues, visibleValues } from '../../record/select.js'
+import { Elsewhere } from '../../resolution/elsewhere.js'
+import type { Query } from '../../resolution/resolve.js'
 import { RC } from '../handle/codes.js'
 import { headersOfAnswer } from '../rest/answer-headers.js'
 import { type Demands, readDemands } from '../rest/demands.js'
@@ -22,6 +25,7 @@ import { type Caller, callerOf } from './authentication.js'
 import { valueJson } from './codec-value-json.js'
 import type { HandleRestOptions } from './door-options.js'
 import { indexesOf, type Parameters, readParameters, truthOf } from './parameters.js'
+import { prefixReferral, serviceReferral } from './referring.js'
 import { refusalOf } from './refusing.js'
 
 export const HANDLES = '/api/handles/'
@@ -34,8 +38,11 @@ export async function resolveHandle(door: HandleRestOptions, request: FastifyReq
   const isPublicOnly = truthOf(parameters, 'publicOnly')
   const caller = await callerOf(door.administering, request)
   const demands = await demandsOf(door, request, parameters)
-  const answer = await door.resolve({ identifier: asked.identifier, ...demands })
+  const asking = { handle: asked.text, doesNotRefer: truthOf(parameters, 'doNotRefer') ?? false }
+  const answer = await answerOrElsewhere(door, { identifier: asked.identifier, ...demands })
+  if (answer instanceof Elsewhere) return prefixReferral(answer, asking)
   const headers = { ...headersOfAnswer(answer, door.clock.nowMs()), vary: 'Authorization' }
+  if (answer.kind === 'referral') return serviceReferral(answer, asking, headers)
   if (answer.kind !== 'found') throw withoutRecord(answer, asked, headers)
   const selected = selectValues(answer.record.values, selection)
   const wanted = isPublicOnly ?? caller.identity === undefined
@@ -71,11 +78,20 @@ export function selectionOf(parameters: Parameters): Selection {
   return { indexes: indexesOf(parameters.getAll('index')), types: parameters.getAll('type'), attributes: [] }
 }
 
-/** "Not registered" is said with the code alone, as clients know it; it may be asked again, and is not kept. */
-export function withoutRecord(answer: Exclude<Answer, Found>, { text }: AskedHandle, headers: Headers): ApiRefusal {
-  const responseCode = answer.kind === 'referral' ? RC.serviceReferral : RC.handleNotFound
+/** That a prefix is not this node's is an answer too: it may say whom to ask. */
+async function answerOrElsewhere({ resolve }: Pick<HandleRestOptions, 'resolve'>, query: Query) {
+  try {
+    return await resolve(query)
+  } catch (error) {
+    if (error instanceof Elsewhere) return error
+    throw error
+  }
+}
+
+/** "Not registered" is said with the code alone, as clients know it. */
+function withoutRecord(answer: Absent | Withdrawn, { text }: AskedHandle, headers: Headers): ApiRefusal {
   const message = answer.kind === 'absent' ? '' : refusalOfAnswer(answer).message
-  return new ApiRefusal(responseCode, message, { handle: text, headers })
+  return new ApiRefusal(RC.handleNotFound, message, { handle: text, headers })
 }
 
 interface Reading {

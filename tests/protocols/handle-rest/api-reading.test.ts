@@ -1,5 +1,6 @@
 /** The Handle HTTP API as clients that know nothing of this node read it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ADMIN_KEY } from '../rest/rest-node.js'
 import { type HandleRestNode, handleRestNode, OVER_TLS } from './handle-rest-node.js'
 
 const PUMP = '88.118.8/pump-0001'
@@ -180,6 +181,30 @@ describe('GET /api/handles/{handle}', () => {
       expect([status, json.responseCode]).toEqual([403, 402])
       expect(headers['www-authenticate']).toBeUndefined()
     }
+  })
+})
+
+describe('a prefix whose holder answers himself', () => {
+  const serve = (service: object) =>
+    node.rest.ask('PATCH', '/v1/prefixes/88.200.1?wait=visible', { key: ADMIN_KEY, body: service })
+  beforeAll(() => serve({ service: 'self-built', sites: [{ address: '203.0.113.7', port: 2641 }] }))
+  afterAll(() => serve({ service: 'hosted' }))
+
+  test('is referred to his server, with the site as a record has it', async () => {
+    const { status, json } = await api('88.200.1/x')
+    expect([status, Object.keys(json)]).toEqual([300, ['responseCode', 'message', 'handle', 'values']])
+    expect(json).toMatchObject({ responseCode: 302, handle: '88.200.1/x', values: [{ type: 'HS_SITE' }] })
+    const { servers } = json.values[0].data.value
+    expect(servers).toMatchObject([{ address: '203.0.113.7', interfaces: [{ protocol: 'TCP', port: 2641 }, {}] }])
+  })
+
+  test('is not, where that is not wanted, or where a browser asks', async () => {
+    const { status, json } = await api('88.200.1/x?doNotRefer')
+    expect([status, json.responseCode, json.values]).toEqual([400, 301, undefined])
+    expect(json.message).toContain('203.0.113.7')
+    const page = await node.ask('/88.200.1/x')
+    expect(page.status).toBe(404)
+    expect(page.text).toContain('203.0.113.7')
   })
 })
 
