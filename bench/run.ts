@@ -7,6 +7,7 @@ import type { Bench } from './bench.js'
 import { type Findings, findings } from './report/findings.js'
 import type { Found } from './report/report.js'
 import { measurePostgresRows, measureRedisRows } from './rows/cold-rows.js'
+import { HANDLE_ROWS, measureHandleRows } from './rows/handle-rows.js'
 import { loadDataset, measureImport } from './rows/import.js'
 import { measureMemoryCache } from './rows/memory-cache.js'
 import { measureMemoryRows } from './rows/memory-rows.js'
@@ -69,6 +70,7 @@ async function runFirstNode(bench: Bench, results: Findings): Promise<Api> {
   else await loadDataset(bench, node, api)
   requireDataset(results)
   await results.group(MEMORY_ROWS, () => measureMemoryRows(bench, node, results))
+  await results.group(HANDLE_ROWS, () => measureHandleRows(bench, node, results))
   const registration = registrationRows(bench, node, api)
   await results.row('register', registration.single)
   await results.row('register-batch', registration.batch)

@@ -18,7 +18,7 @@ import { openWanted, requireWantedPort, type WantedPort } from './platform/usual
 import type { DoorName } from './platform/worker-messages.js'
 import { consoleDoor } from './protocols/console/door.js'
 import { type NativeAdministration, nativeAdministration } from './protocols/handle/administration/operations.js'
-import { type HandleDoor, handleDoor } from './protocols/handle/door.js'
+import { type HandleDoor, type HandleDoorOptions, handleDoor } from './protocols/handle/door.js'
 import { type Certificate, plainOrTls } from './protocols/handle/first-octet.js'
 import type { HandlePorts, OpenPorts } from './protocols/handle/own-site.js'
 import type { Signer } from './protocols/handle/protection.js'
@@ -43,8 +43,8 @@ import type { Registry } from './registry/registry.js'
 import type { Routes } from './registry/routes.js'
 import type { VisibleWaits } from './registry/visible-waits.js'
 import type { ChangeKnowledge } from './resolution/change-knowledge.js'
-import { measuredHits } from './resolution/measured.js'
-import { remembered } from './resolution/memory-cached.js'
+import { measuredFaces, measuredHits } from './resolution/measured.js'
+import { remembered, rememberedFaces } from './resolution/memory-cached.js'
 import type { MemoryStore } from './resolution/memory-store.js'
 import type { Resolve } from './resolution/resolve.js'
 import type { WriteTokens } from './resolution/write-token.js'
@@ -115,7 +115,8 @@ export function doorsOf(core: Core, parts: DoorParts): Doors {
   const atOnce = measuredHits(metrics.lookups, clock, memoryOnly)
   const certificate = certificateOf(config)
   const http = httpDoorOf(core, { ...parts, remembered: atOnce })
-  const { door: handle, administration } = handleDoorOf(core, { ...parts, remembered: atOnce })
+  const faces = measuredFaces(metrics.lookups, clock, rememberedFaces({ store: core.memory, knowledge }))
+  const { door: handle, administration } = handleDoorOf(core, { ...parts, remembered: atOnce, faces })
   const handleHttp = handleHttpOf(core, parts, { door: handle, administration })
   const entrances: Entrance[] = []
   return {
@@ -166,9 +167,9 @@ interface HandleSide {
 
 function handleDoorOf(
   { config, log, metrics, membership }: Core,
-  parts: DoorParts & { readonly remembered: Remembered },
+  parts: DoorParts & Pick<HandleDoorOptions, 'remembered' | 'faces'>,
 ): HandleSide {
-  const { registry, resolve, routes, remembered: atOnce, nodeSite, signer } = parts
+  const { registry, resolve, routes, remembered: atOnce, faces, nodeSite, signer } = parts
   const administration = nativeAdministration({
     registry,
     resolve,
@@ -181,6 +182,7 @@ function handleDoorOf(
   const door: HandleDoor = handleDoor({
     resolve,
     remembered: atOnce,
+    faces,
     operations: administration.operations,
     protection: administration.protection,
     reads: administration.restrictedReads,

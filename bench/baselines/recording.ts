@@ -37,7 +37,8 @@ export function firstAnswerOf(recording: Buffer): Buffer {
   throw new Error('The recording is empty.')
 }
 
-function* entriesOf(recording: Buffer): Iterable<readonly [string, Buffer]> {
+/** What each answer is of, and the answer as it was on the wire. */
+export function* entriesOf(recording: Buffer): Iterable<readonly [string, Buffer]> {
   let at = 0
   while (at < recording.length) {
     const bodyAt = at + 8 + recording.readUInt32BE(at)

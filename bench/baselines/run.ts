@@ -24,6 +24,8 @@ export interface DatabaseBaseline {
 
 /** Servers of this folder, and how the report calls them. */
 const HTTP_BASELINES = {
+  'bare-dgram': 'bare dgram',
+  'bare-frames': 'bare net, joining',
   'bare-http': 'bare http',
   'coalesced-http': 'bare http + coalesced query',
   'fastify-http': 'fastify',

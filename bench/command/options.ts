@@ -41,6 +41,7 @@ export interface Comparison {
 const KINDS = {
   quick: 'flag',
   only: 'text',
+  door: 'text',
   records: 'text',
   scale: 'text',
   seed: 'text',
@@ -83,7 +84,7 @@ export function readOptions(parameters: readonly string[]): BenchOptions | 'help
     records: number('records', { from: 2_000, to: MAX_RECORDS, otherwise: preset.records }),
     scaleRecords: number('scale', { from: 2_000, to: MAX_RECORDS, otherwise: preset.scaleRecords }),
     seed: number('seed', { from: 0, to: 0xffffffff, otherwise: 1 }),
-    only: rowsNamed(given.text('only'), faults),
+    only: rowsAsked(given, faults),
     connections: number('connections', { from: 1, to: 1_000, otherwise: 64 }),
     durationMs: 1000 * number('duration', { from: 0.1, to: 600, fractions: true, otherwise: preset.durationSeconds }),
     rounds: number('rounds', { from: 1, to: 100, otherwise: compare ? COMPARE_ROUNDS : preset.rounds }),
@@ -113,6 +114,25 @@ function numberOf(
   if (fits && (range.fractions || Number.isInteger(value))) return value
   faults.push(`--${name} ${text}: give a ${range.fractions ? '' : 'whole '}number from ${range.from} to ${range.to}`)
   return range.otherwise
+}
+
+/** Rows of the doors beside HTTP, by the door's name. */
+const DOOR_ROWS: Readonly<Record<string, readonly RowName[]>> = {
+  udp: ['handle-udp'],
+  tcp: ['handle-tcp-16', 'handle-tcp-64'],
+  http: ['handle-http'],
+}
+
+function rowsAsked(given: Given, faults: string[]): ReadonlySet<RowName> {
+  const door = given.text('door')
+  const only = given.text('only')
+  if (door === undefined) return rowsNamed(only, faults)
+  const rows = door.split(',').flatMap((name) => {
+    const known = Object.hasOwn(DOOR_ROWS, name.trim()) ? DOOR_ROWS[name.trim()] : undefined
+    if (known === undefined) faults.push(`--door ${name}: no such door; there are ${Object.keys(DOOR_ROWS).join(', ')}`)
+    return known ?? []
+  })
+  return new Set([...rows, ...(only === undefined ? [] : rowsNamed(only, faults))])
 }
 
 function rowsNamed(text: string | undefined, faults: string[]): ReadonlySet<RowName> {

@@ -11,6 +11,7 @@ What is measured
   --quick            all rows in less than 45 s, to see that they work: small, short, without warming up
   --only NAME,…      some rows only:
 ${wrapped(ROW_NAMES, 84, '                     ')}
+  --door NAME,…      the rows of a door of the native Handle protocol: udp, tcp, http (the tunnel)
   --records N        size of the data set (200000; with --quick 10000; at most ${MAX_RECORDS})
   --scale N          the row scale measures at 10000, 100000, … up to N records (1000000; with --quick 20000)
   --seed N           another data set and other keys (1)

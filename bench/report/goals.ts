@@ -49,6 +49,9 @@ export const GOALS: readonly Goal[] = [
       return row && medianRate(row.node)
     },
   },
+  rate('handle-udp', 'native look-up over UDP, memory hit, to a bare dgram socket', { target: 0.7, later: 0.85 }),
+  rate('handle-tcp-16', 'the same over TCP, 16 in flight, to a bare net server', { target: 0.6 }),
+  rate('handle-tcp-64', 'the same over TCP, 64 in flight, to a bare net server', { target: 0.6 }),
   latency('latency-memory', 'memory hit', 2 * MILLISECOND),
   latency('latency-redis', 'Redis hit', 5 * MILLISECOND),
   latency('latency-postgres', 'Postgres', 15 * MILLISECOND),

@@ -79,8 +79,17 @@ function environmentOf(settings: NodeSettings, port: number): Record<string, str
     JIEXI_DRAIN_SECONDS: '0',
     JIEXI_ADMIN_KEY: settings.adminKey,
     JIEXI_MEMORY_CACHE_BYTES: String(settings.memoryCacheBytes),
+    // Other builds may know nothing of them.
+    ...(settings.program === undefined ? HANDLE_DOORS : {}),
     ...settings.environment,
   }
+}
+
+/** Open, on free ports; a single source may have all. */
+const HANDLE_DOORS = {
+  JIEXI_HANDLE_PORT: '0',
+  JIEXI_HANDLE_HTTP_PORT: '0',
+  JIEXI_HANDLE_UDP_OCTETS_PER_SECOND: '1000000000',
 }
 
 async function isReady(port: number): Promise<boolean> {

@@ -19,6 +19,10 @@ export interface TierCounts {
 
 export interface LookupMeter {
   answered(answer: Answer, elapsedMs: number): void
+  /** A record that memory had, and whose time is not taken. */
+  remembered(): void
+  /** How long one took, for itself and others like it that were not timed. */
+  timed(tier: Tier, took: { readonly elapsedMs: number; readonly hits: number }): void
   /** Nobody could answer; `code` is the error's. */
   failed(code: string): void
   tier(tier: Tier): TierCounts
@@ -36,6 +40,14 @@ export function lookupMeter(): LookupMeter {
       const elapsedNs = Math.max(1, Math.round(elapsedMs * 1e6))
       counts.sumNs += elapsedNs
       counts.durations.record(elapsedNs)
+    },
+    remembered() {
+      tiers.memory.byKind.found += 1
+    },
+    timed(tier, { elapsedMs, hits }) {
+      const elapsedNs = Math.max(1, Math.round(elapsedMs * 1e6))
+      tiers[tier].sumNs += elapsedNs * hits
+      tiers[tier].durations.record(elapsedNs)
     },
     failed: (code) => failures.set(code, (failures.get(code) ?? 0) + 1),
     tier: (tier) => tiers[tier],

@@ -7,6 +7,7 @@ import { isUnavailable } from '../platform/errors.js'
 import type { Answer } from '../record/answer.js'
 import type { Face } from '../record/face.js'
 import { identifierFeedKey, nameIn } from './feed-spaces.js'
+import type { FaceSearch } from './kept/face-search.js'
 import type { MemoryStore } from './memory-store.js'
 import { prefetching } from './prefetch.js'
 import type { Layer, Query, Resolve } from './resolve.js'
@@ -43,6 +44,21 @@ export function remembered(options: MemoryCachedOptions): (query: Query) => Answ
   return (query) => {
     const held = options.knowledge.isFresh() ? current(options, query.identifier.key) : undefined
     return held !== undefined && satisfies(held, query, options.knowledge) ? held : undefined
+  }
+}
+
+/**
+ * The same for a door that has the identifier as octets: only what was found valid since routes last changed. False says
+ * nothing: ask `remembered` then.
+ */
+export function rememberedFaces({
+  store,
+  knowledge,
+}: Pick<MemoryCachedOptions, 'store' | 'knowledge'>): (search: FaceSearch) => boolean {
+  return (search) => {
+    if (!knowledge.isFresh()) return false
+    search.generation = knowledge.generation
+    return store.findFace(search)
   }
 }
 

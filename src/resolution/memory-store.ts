@@ -4,11 +4,14 @@
  */
 import type { Answer } from '../record/answer.js'
 import { type Face, faceOf } from '../record/face.js'
+import type { FaceSearch } from './kept/face-search.js'
 import { type Kept, KeptAnswers, type KeptUsage, type Standing } from './kept/kept-answers.js'
 
 export interface MemoryStore {
   /** The answer kept, whether or not it is still current: that is the caller's question. Counts as a use. */
   find(key: string): Kept | undefined
+  /** Whether the octets of a face are kept for this identifier, and then where. Counts as a use. */
+  findFace(search: FaceSearch): boolean
   /** The same without its content, and no use. */
   standing(key: string): Standing | undefined
   /** Takes the place of what is kept of the key; a face is made with it for the door that asks. */
@@ -34,6 +37,7 @@ export function memoryStore(capacityBytes: number): MemoryStore {
   const negative = new KeptAnswers({ capacityBytes: negativeBytes, meanEntryBytes: MEAN_NEGATIVE_ENTRY_BYTES })
   return {
     find: (key) => positive.find(key) ?? negative.find(key),
+    findFace: (search) => positive.findFace(search),
     standing: (key) => positive.standing(key) ?? negative.standing(key),
     put(answer, generation, face) {
       const hasNoRecord = answer.kind === 'absent' || answer.kind === 'referral'
@@ -64,6 +68,7 @@ function sumOf(one: KeptUsage, other: KeptUsage): KeptUsage {
 
 const nothingKept: MemoryStore = {
   find: () => undefined,
+  findFace: () => false,
   standing: () => undefined,
   put: () => undefined,
   remove: () => undefined,

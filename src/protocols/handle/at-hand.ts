@@ -4,8 +4,9 @@
  */
 import { foldAscii } from '../../identifier/characters.js'
 import { uint32At } from '../../platform/byte-reader.js'
-import type { Answer, Found } from '../../record/answer.js'
+import type { Answer } from '../../record/answer.js'
 import { faceOctets } from '../../record/face.js'
+import { FaceSearch } from '../../resolution/kept/face-search.js'
 import type { Query } from '../../resolution/resolve.js'
 import { HANDLE_VALUES, hasRestricted, publicValues, selectedOctets, valueCount } from './codec-face.js'
 import { PlainAnswers, PlainQuery } from './codec-resolution.js'
@@ -28,53 +29,76 @@ export interface Output {
 const NOT_HERE = FLAG.authoritative | FLAG.continuous | FLAG.trustedResult
 const SESSION_AT = 4
 
+export interface AtHandOptions {
+  readonly remembered: (query: Query) => Answer | undefined
+  /** The same for octets: the shortest way of all. */
+  readonly faces: (search: FaceSearch) => boolean
+  readonly facts: ServerFacts
+  /** Whether there is anybody to whom restricted values are shown. */
+  readonly knowsReaders: boolean
+}
+
 export class AnswersAtHand {
   /** Of the answer that was written last. */
   responseCode = 0
+  private readonly options: AtHandOptions
   private readonly query = new PlainQuery()
+  private readonly search = new FaceSearch(HANDLE_VALUES)
   private readonly answers: PlainAnswers
-  private readonly remembered: (query: Query) => Answer | undefined
-  private readonly facts: ServerFacts
-  /** Whether there is anybody to whom restricted values are shown. */
-  private readonly knowsReaders: boolean
 
-  constructor(options: {
-    readonly remembered: (query: Query) => Answer | undefined
-    readonly facts: ServerFacts
-    readonly knowsReaders: boolean
-  }) {
-    this.remembered = options.remembered
-    this.facts = options.facts
-    this.knowsReaders = options.knowsReaders
+  constructor(options: AtHandOptions) {
+    this.options = options
     this.answers = new PlainAnswers(options.facts)
   }
 
   /** The handle that was asked for last. */
   get handle(): string {
-    return this.query.handle
+    const { bytes, handleStart, handleEnd } = this.query
+    return bytes.toString('utf8', handleStart, handleEnd)
   }
 
   /** Answers the message from `start` up to `end`, and gives where the answer ends in the output. */
   write(bytes: Buffer, { start, end }: { readonly start: number; readonly end: number }, output: Output): number {
     const { query } = this
-    if (!query.read(bytes, start, end)) return ELSEWHERE
+    if (!query.readAround(bytes, start, end)) return ELSEWHERE
     if (hasFlag(query.opFlags, NOT_HERE) || uint32At(bytes, start + SESSION_AT) !== 0) return ELSEWHERE
-    const identifier = handleIdentifier(query.handle)
-    if (!identifier.ok) return ELSEWHERE
-    const answer = this.remembered({ identifier: identifier.value, face: HANDLE_VALUES })
-    if (answer === undefined || answer.kind === 'referral') return ELSEWHERE
-    this.answers.expirationSeconds = this.facts.expirationSeconds
-    return answer.kind === 'found' ? this.writeFound(answer, output) : this.refuse(RC.handleNotFound, output)
+    this.answers.expirationSeconds = this.options.facts.expirationSeconds
+    return this.findFace() ? this.writeFace(this.search.face, output) : this.writeRemembered(output)
   }
 
-  private writeFound(answer: Found, output: Output): number {
-    const { query } = this
+  /**
+   * By the octets of the handle alone, letters folded: a text is another one's spelling only in this, where there is a
+   * record of that key (a key read as a handle is itself). What else a handle may be written as is `handleIdentifier`'s.
+   */
+  private findFace(): boolean {
+    const { search, query } = this
+    search.key = query.bytes
+    search.keyStart = query.handleStart
+    search.keyEnd = query.handleEnd
+    return this.options.faces(search)
+  }
+
+  private writeRemembered(output: Output): number {
+    const { query, search } = this
+    if (!query.readHandle()) return ELSEWHERE
+    const identifier = handleIdentifier(query.handle)
+    if (!identifier.ok) return ELSEWHERE
+    const answer = this.options.remembered({ identifier: identifier.value, face: HANDLE_VALUES })
+    if (answer === undefined || answer.kind === 'referral') return ELSEWHERE
+    if (answer.kind !== 'found') return this.refuse(RC.handleNotFound, output)
     const face = faceOctets(answer, HANDLE_VALUES)
-    const mayAskForMore = this.knowsReaders && !hasFlag(query.opFlags, FLAG.publicOnly)
-    if (mayAskForMore && hasRestricted(face)) return ELSEWHERE
+    search.faceStart = 0
+    search.faceEnd = face.length
+    return this.writeFace(face, output)
+  }
+
+  private writeFace(face: Buffer, output: Output): number {
+    const { query, search } = this
+    const mayAskForMore = this.options.knowsReaders && !hasFlag(query.opFlags, FLAG.publicOnly)
+    if (mayAskForMore && hasRestricted(face, search.faceStart)) return ELSEWHERE
+    const all = publicValues(face, search.faceStart, search.faceEnd)
     const isWhole = query.indexes.length + query.types.length === 0
-    const all = publicValues(face)
-    const values = isWhole ? all : selectedOctets(all, query.indexes, query.types.map(foldAscii))
+    const values = isWhole ? all : selectedOctets(bufferOf(all), query.indexes, query.types.map(foldAscii))
     if (valueCount(values) === 0) return this.refuse(RC.valuesNotFound, output)
     const end = this.answers.encodeResolutionAnswer(query, values, output)
     if (end < 0) return NO_ROOM
@@ -88,4 +112,8 @@ export class AnswersAtHand {
     this.responseCode = responseCode
     return end
   }
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }

@@ -9,6 +9,7 @@ import { uint32At } from '../../platform/byte-reader.js'
 import { writeUint32 } from '../../platform/byte-writer.js'
 import { FACE_IDS, type Face } from '../../record/face.js'
 import { ADMIN_READ, PUBLIC_READ, type Value } from '../../record/record.js'
+import { isSecretType } from '../../record/secret.js'
 import { matchesAnyType, visibleValues } from '../../record/select.js'
 import { encodeRecordValues } from './codec-record.js'
 
@@ -25,17 +26,20 @@ export const HANDLE_VALUES: Face = {
   },
 }
 
-/** Readable by administrators alone. */
-export function isRestricted({ permissions }: Pick<Value, 'permissions'>): boolean {
-  return (permissions & (ADMIN_READ | PUBLIC_READ)) === ADMIN_READ
+/** Readable, but by administrators alone: by permission, or because it is a secret. */
+export function isRestricted({ permissions, type }: Pick<Value, 'permissions' | 'type'>): boolean {
+  if ((permissions & PUBLIC_READ) === 0) return (permissions & ADMIN_READ) !== 0
+  return isSecretType(type)
 }
 
-export function hasRestricted(face: Uint8Array): boolean {
-  return (face[0]! & RESTRICTED) !== 0
+/** @param start where the face begins in these octets */
+export function hasRestricted(octets: Uint8Array, start: number): boolean {
+  return (octets[start]! & RESTRICTED) !== 0
 }
 
-export function publicValues(face: Buffer): Buffer {
-  return face.subarray(1)
+/** Of the face from `start` up to `end`. No Buffer: that would take longer to make. */
+export function publicValues({ buffer, byteOffset }: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset + start + 1, end - start - 1)
 }
 
 /** How many values a list has. */

@@ -9,6 +9,7 @@ import type { HandleMeter } from '../../observability/handle-meter.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Answer } from '../../record/answer.js'
+import type { FaceSearch } from '../../resolution/kept/face-search.js'
 import type { Query, Resolve } from '../../resolution/resolve.js'
 import { handleAccessLog } from './access-log.js'
 import { answering } from './answering.js'
@@ -26,6 +27,8 @@ export interface HandleDoorOptions {
   readonly resolve: Resolve
   /** What memory answers at once; without it every look-up takes the whole chain. */
   readonly remembered: (query: Query) => Answer | undefined
+  /** The same for octets. Absent: every look-up takes the way above. */
+  readonly faces?: ((search: FaceSearch) => boolean) | undefined
   /** Beside look-ups and site information. */
   readonly operations: Operations
   readonly site: SiteOctets
@@ -60,11 +63,11 @@ export interface HandleDoor {
 }
 
 export function handleDoor(options: HandleDoorOptions): HandleDoor {
-  const { clock, meter, log, protection, signer, reads, remembered } = options
+  const { clock, meter, log, protection, signer, reads, remembered, faces = () => false } = options
   const facts = new ServerFacts(clock, options.siteSerial)
   const operations = withLookups(options.operations, options)
   const access = handleAccessLog(log, options.logSample)
-  const atHand = new AnswersAtHand({ remembered, facts, knowsReaders: reads !== undefined })
+  const atHand = new AnswersAtHand({ remembered, faces, facts, knowsReaders: reads !== undefined })
   const longWay = answering({ operations, facts, protection, signer, clock, meter, access, log })
   const shared = { atHand, answering: longWay, clock, meter, access }
   const limit = new SourceLimit(options.octetsPerSecondOfSource)

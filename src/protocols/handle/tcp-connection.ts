@@ -167,9 +167,10 @@ export class TcpConnection {
     }
     if (written === ELSEWHERE || written === NO_ROOM) return false
     output.at = written
-    const { responseCode, handle } = atHand
+    const { responseCode } = atHand
     meter.answered('tcp', OP.resolve, responseCode)
     if (access.isDrawn()) {
+      const { handle } = atHand
       const requestId = uint32At(octets, start + REQUEST_ID_AT)
       access.write({ peer: this.peer, opCode: OP.resolve, responseCode, requestId, tookMs: 0, handle })
     }

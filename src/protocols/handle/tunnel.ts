@@ -50,10 +50,11 @@ export function tunnel(options: TunnelOptions): EarlyAnswer {
       void answerElsewhere(octets, exchange, options)
       return
     }
-    const { responseCode, handle } = atHand
+    const { responseCode } = atHand
     meter.answered('http', OP.resolve, responseCode)
     sendMessages(exchange, output.out.subarray(0, end))
     if (!access.isDrawn()) return
+    const { handle } = atHand
     const requestId = uint32At(octets, REQUEST_ID_AT)
     access.write({ peer: peerOf(exchange.request), opCode: OP.resolve, responseCode, requestId, tookMs: 0, handle })
   }

@@ -9,14 +9,15 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
 import type { DatagramDrop, HandleMeter } from '../../observability/handle-meter.js'
 import { uint32At } from '../../platform/byte-reader.js'
+import { writeUint32 } from '../../platform/byte-writer.js'
 import type { Clock } from '../../platform/clock.js'
 import { resumeReading, sendToAddressesOnly } from '../../platform/datagram-reading.js'
 import type { HandleAccessLog } from './access-log.js'
 import type { Answering } from './answering.js'
 import type { AnswersAtHand, Output } from './at-hand.js'
-import { ENCRYPTED, ENVELOPE_OCTETS } from './codec-envelope.js'
+import { ENCRYPTED, ENVELOPE_OCTETS, TRUNCATED } from './codec-envelope.js'
 import { HEADER_OCTETS } from './codec-header.js'
-import { PACKET_OCTETS, packetsOf } from './codec-packets.js'
+import { PACKET_CONTENT_OCTETS, PACKET_OCTETS, packetsOf } from './codec-packets.js'
 import { Reassembly } from './codec-reassembly.js'
 import { OP, RC } from './codes.js'
 import { MAX_MESSAGE_OCTETS } from './limits.js'
@@ -52,6 +53,7 @@ interface Source {
 const MAX_PACKETS_TO_STRANGERS = 4
 const MAX_UNDER_WAY = 4_096
 const OUTPUT_OCTETS = 64 * 1024
+const BITS_AT = 2
 const SEQUENCE_AT = 12
 const LENGTH_AT = 16
 const RESPONSE_CODE_AT = ENVELOPE_OCTETS + 4
@@ -136,8 +138,8 @@ export class UdpDoor {
     const end = atHand.write(octets, span, output)
     if (end < 0) return this.answerElsewhere(octets, source, to)
     meter.answered('udp', OP.resolve, atHand.responseCode)
-    if (end <= PACKET_OCTETS) this.sendOutput(end, source, to)
-    else this.sendMessage(Buffer.from(output.out.subarray(0, end)), source, { ...to, isKnown: false })
+    if (end <= PACKET_OCTETS) this.sendOutput(0, end, source, to)
+    else this.sendPackets(end, source, to)
     if (access.isDrawn()) this.log(octets, source)
     return undefined
   }
@@ -164,14 +166,35 @@ export class UdpDoor {
     return this.answerElsewhere(put.message, source, { place, bucket: limit.bucketOf(source.address) })
   }
 
-  private sendOutput(end: number, source: Source, { place, bucket }: Destination): void {
+  /** The octets of the output from `start` up to `end`, as they are. */
+  private sendOutput(start: number, end: number, source: Source, { place, bucket }: Destination): void {
     const { output } = this
     const socket = this.sockets[place]
     if (socket === undefined) return
-    this.options.limit.take(bucket, end)
-    socket.send(output.out, 0, end, source.port, source.address)
-    // The kernel did not take it at once: the octets must stay as they are.
-    if (socket.getSendQueueCount() > 0) output.out = Buffer.allocUnsafeSlow(OUTPUT_OCTETS)
+    this.options.limit.take(bucket, end - start)
+    socket.send(output.out, start, end - start, source.port, source.address)
+    // The kernel did not take it at once: the octets must stay as they are, and what goes on does so in a copy.
+    if (socket.getSendQueueCount() > 0) output.out = Buffer.from(output.out)
+  }
+
+  /** The message in the output, in packets: each but the first has its envelope written where the one before it ended. */
+  private sendPackets(end: number, source: Source, to: Destination): void {
+    const { output } = this
+    const packets = Math.ceil((end - ENVELOPE_OCTETS) / PACKET_CONTENT_OCTETS)
+    if (packets > MAX_PACKETS_TO_STRANGERS) {
+      this.options.meter.cutShort += 1
+      output.out[BITS_AT]! |= TRUNCATED
+      this.sendOutput(0, PACKET_OCTETS, source, to)
+      return
+    }
+    for (let packet = 0; packet < packets; packet++) {
+      const start = packet * PACKET_CONTENT_OCTETS
+      if (packet > 0) {
+        output.out.copyWithin(start, 0, ENVELOPE_OCTETS)
+        writeUint32(output.out, start + SEQUENCE_AT, packet)
+      }
+      this.sendOutput(start, Math.min(end, start + PACKET_OCTETS), source, to)
+    }
   }
 
   private sendMessage(

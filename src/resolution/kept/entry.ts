@@ -16,6 +16,7 @@ import { type Answer, answerWith, type Found } from '../../record/answer.js'
 import { decodeAnswer } from '../../record/codec.js'
 import type { Face, Faces } from '../../record/face.js'
 import type { IdentifierRecord } from '../../record/record.js'
+import { type FaceSearch, FOLDED } from './face-search.js'
 import type { Segment } from './segments.js'
 
 export const ENTRY_HEAD_BYTES = 32
@@ -92,6 +93,28 @@ export function entryIsOf({ bytes }: Segment, at: number, key: string): boolean 
   return true
 }
 
+/** The same for a key as octets, with letters in whatever case; both must be ASCII. */
+export function entryIsAsked({ bytes }: Segment, at: number, { key, keyStart, keyEnd }: FaceSearch): boolean {
+  let start = at + ENTRY_HEAD_BYTES + 1
+  let length = bytes[start++]!
+  if (length > 0x7f) length = (length & 0x7f) | (bytes[start++]! << 7)
+  if (length !== keyEnd - keyStart) return false
+  for (let index = 0; index < length; index++) {
+    if (bytes[start + index] !== FOLDED[key[keyStart + index]!]) return false
+  }
+  return true
+}
+
+/** False when there is no such face. */
+export function placeFace(segment: Segment, at: number, search: FaceSearch): boolean {
+  const face = facePlace(segment, at, search.id)
+  if (face < 0) return false
+  search.face = segment.bytes
+  search.faceStart = face + FACE_HEAD_BYTES
+  search.faceEnd = search.faceStart + uint32At(segment.bytes, face + 4)
+  return true
+}
+
 /** Octets of a kept face. */
 export function faceIn(segment: Segment, at: number, id: number): string | undefined {
   const face = facePlace(segment, at, id)
@@ -110,12 +133,17 @@ export function faceView(segment: Segment, at: number, id: number): Buffer | und
 
 /** Where the face's head stands; -1 when there is none. */
 function facePlace({ bytes }: Segment, at: number, id: number): number {
-  const end = at + bytes.readUInt32LE(at + SIZE)
-  for (let face = at + ENTRY_HEAD_BYTES + bytes.readUInt32LE(at + ANSWER_SIZE); face < end; ) {
-    if (bytes.readUInt32LE(face) === id) return face
-    face += FACE_HEAD_BYTES + bytes.readUInt32LE(face + 4)
+  const end = at + uint32At(bytes, at + SIZE)
+  for (let face = at + ENTRY_HEAD_BYTES + uint32At(bytes, at + ANSWER_SIZE); face < end; ) {
+    if (uint32At(bytes, face) === id) return face
+    face += FACE_HEAD_BYTES + uint32At(bytes, face + 4)
   }
   return -1
+}
+
+/** As `readUInt32LE`, which checks what is certain here. */
+function uint32At(bytes: Buffer, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }
 
 export function answerIn(segment: Segment, at: number, { key, keepFace }: KeptBy): Answer {

@@ -19,13 +19,16 @@ import {
   type EntryParts,
   entryBytes,
   entryHash,
+  entryIsAsked,
   entryIsOf,
   entrySize,
   entryStamp,
   entryVersion,
   FACE_HEAD_BYTES,
+  placeFace,
   writeEntry,
 } from './entry.js'
+import { type FaceSearch, FOLDED } from './face-search.js'
 import { type Queue, type Segment, Segments } from './segments.js'
 import { Slots } from './slots.js'
 
@@ -96,12 +99,26 @@ export class KeptAnswers {
   find(key: string): Kept | undefined {
     const slot = this.#slotOf(key)
     if (slot < 0) return undefined
-    const { generation, uses } = this.#slots
-    if (uses[slot]! < MAX_USES) uses[slot]! += 1
+    this.#used(slot)
     const segment = this.#segmentAt(slot)
     const at = this.#slots.offsetOf(slot)
     const keepFace = (face: Face, octets: string) => this.#addFace(key, { segment, at }, { id: face.id, octets })
-    return new KeptEntry(answerIn(segment, at, { key, keepFace }), generation, slot)
+    return new KeptEntry(answerIn(segment, at, { key, keepFace }), this.#slots, slot)
+  }
+
+  /** Whether there is such a face, and then where. Counts as a use. */
+  findFace(search: FaceSearch): boolean {
+    const hash = this.#hashOfOctets(search)
+    const slots = this.#slots
+    for (let slot = hash === 0 ? -1 : slots.find(hash); slot >= 0; slot = slots.find(hash, slot + 1)) {
+      const segment = this.#segmentAt(slot)
+      const at = slots.offsetOf(slot)
+      if (!entryIsAsked(segment, at, search)) continue
+      if (slots.generationOf(slot) !== search.generation || !placeFace(segment, at, search)) return false
+      this.#used(slot)
+      return true
+    }
+    return false
   }
 
   standing(key: string): Standing | undefined {
@@ -109,7 +126,7 @@ export class KeptAnswers {
     if (slot < 0) return undefined
     const segment = this.#segmentAt(slot)
     const at = this.#slots.offsetOf(slot)
-    return { version: entryVersion(segment, at), stamp: entryStamp(segment, at), uses: this.#slots.uses[slot]! }
+    return { version: entryVersion(segment, at), stamp: entryStamp(segment, at), uses: this.#slots.usesOf(slot) }
   }
 
   /** Takes the place of what is kept of this key. One that is out of proportion to the whole is not kept. */
@@ -123,7 +140,7 @@ export class KeptAnswers {
     const isBack = this.#ghosts[this.#ghostOf(hash)] === hash
     const segment = this.#roomFor(size, isBack ? 'main' : 'small')
     const slot = this.#slots.add(hash, segment.ordinal, segment.used)
-    this.#slots.generation[slot] = generation
+    this.#slots.setGeneration(slot, generation)
     writeEntry(segment, parts)
     this.#payloadBytes += size - ENTRY_HEAD_BYTES
   }
@@ -140,6 +157,11 @@ export class KeptAnswers {
     this.#queues.small.length = 0
     this.#queues.main.length = 0
     this.#payloadBytes = 0
+  }
+
+  #used(slot: number): void {
+    const uses = this.#slots.usesOf(slot)
+    if (uses < MAX_USES) this.#slots.setUses(slot, uses + 1)
   }
 
   #slotOf(key: string): number {
@@ -223,13 +245,13 @@ export class KeptAnswers {
     const slot = this.#slots.findAt(hash, segment.ordinal, at)
     if (slot < 0) return
     const isSmall = segment.queue === 'small'
-    const { uses } = this.#slots
-    if (uses[slot]! < usesToStay) {
+    const uses = this.#slots.usesOf(slot)
+    if (uses < usesToStay) {
       if (isSmall) this.#ghosts[this.#ghostOf(hash)] = hash
       this.#drop(slot)
       return
     }
-    uses[slot] = isSmall ? 0 : uses[slot]! - 1
+    this.#slots.setUses(slot, isSmall ? 0 : uses - 1)
     const target = this.#append(entrySize(segment, at), 'main')
     this.#slots.move(slot, target.ordinal, target.used)
     copyEntry(target, segment, at)
@@ -248,25 +270,38 @@ export class KeptAnswers {
     }
     return hash >>> 0 || 1
   }
+
+  /** The same of a key as octets, with letters in whatever case; 0 when it is not ASCII. */
+  #hashOfOctets({ key, keyStart, keyEnd }: FaceSearch): number {
+    let hash = this.#seed
+    let octets = 0
+    for (let at = keyStart; at < keyEnd; at += 1) {
+      const octet = key[at]!
+      octets |= octet
+      hash = Math.imul(hash ^ FOLDED[octet]!, 0x5bd1e995)
+      hash ^= hash >>> 15
+    }
+    return octets > 0x7f ? 0 : hash >>> 0 || 1
+  }
 }
 
 /** Valid until the next change of the table: its maker looks at it at once. */
 class KeptEntry implements Kept {
   readonly answer: Answer
-  readonly #generations: Uint32Array
+  readonly #slots: Slots
   readonly #slot: number
 
-  constructor(answer: Answer, generations: Uint32Array, slot: number) {
+  constructor(answer: Answer, slots: Slots, slot: number) {
     this.answer = answer
-    this.#generations = generations
+    this.#slots = slots
     this.#slot = slot
   }
 
   get generation(): number {
-    return this.#generations[this.#slot]!
+    return this.#slots.generationOf(this.#slot)
   }
 
   set generation(generation: number) {
-    this.#generations[this.#slot] = generation
+    this.#slots.setGeneration(this.#slot, generation)
   }
 }

@@ -17,7 +17,8 @@ test('what was added is found, and nothing else, whatever was added and removed 
         const slot = slots.findAt(hash, 7, offset)
         expect(slot >= 0).toBe(model.has(name))
         if (adds && slot < 0 && slots.count < slots.capacity) {
-          slots.generation[slots.add(hash, 7, offset)] = offset
+          slots.setGeneration(slots.add(hash, 7, offset), offset)
+          slots.setUses(slots.findAt(hash, 7, offset), offset)
           model.set(name, { hash, offset })
         } else if (!adds && slot >= 0) {
           slots.remove(slot)
@@ -29,7 +30,8 @@ test('what was added is found, and nothing else, whatever was added and removed 
         const slot = slots.findAt(hash, 7, offset)
         expect(slots.segmentOf(slot)).toBe(7)
         expect(slots.offsetOf(slot)).toBe(offset)
-        expect(slots.generation[slot]).toBe(offset)
+        expect(slots.generationOf(slot)).toBe(offset)
+        expect(slots.usesOf(slot)).toBe(offset)
       }
     }),
   )
