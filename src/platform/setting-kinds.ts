@@ -197,10 +197,3 @@ export function handleIdentities(text: string): readonly HandleIdentity[] {
     throw new Error(`expected identities such as 300:0.NA/88.118 with commas between them; "${part.trim()}" is none`)
   })
 }
-
-export function ipAddresses(text: string): readonly string[] {
-  const addresses = text.split(',').map((part) => part.trim())
-  const wrong = addresses.find((part) => isIP(part) === 0)
-  if (wrong === undefined) return addresses
-  throw new Error(`expected IP addresses with commas between them, such as 192.0.2.1,2001:db8::1; "${wrong}" is none`)
-}
