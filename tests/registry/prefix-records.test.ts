@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { prefixHandle } from '../../src/identifier/prefix-record.js'
 import { systemClock } from '../../src/platform/clock.js'
+import type { Database, Transaction } from '../../src/platform/postgres.js'
 import type { Value } from '../../src/record/record.js'
 import { nativeInterfaces, type ServiceLocation, sitesOf } from '../../src/record/service.js'
 import { decodeAdmin, encodeAdmin } from '../../src/record/value-types/hs-admin.js'
@@ -179,18 +180,29 @@ describe('when the site of the node changes', () => {
     expect((await valuesOf(prefix)).map(({ type }) => type)).toEqual(['HS_SITE', 'HS_NAMESPACE', 'HS_SECKEY'])
   })
 
-  test('a prefix that is allotted meanwhile is not left behind', async () => {
+  test('a prefix that is being allotted meanwhile is not left behind', async () => {
     const { registry, admin, db } = fixture
-    for (let round = 0; round < 10; round += 1) {
-      const name = `88.7.${round}`
-      const moved = { ...SITE, addresses: [`198.51.100.${10 + round}`] }
-      const start = settleNodeSite(registry, moved).then(() => settlePrefixRecords(registry, LOG))
-      await Promise.all([start, allotPrefix(registry, admin, { prefix: name })])
-      expect(addressesIn(await valuesOf(name))).toEqual(moved.addresses)
-    }
+    let release: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    // It knows the site already, and is not committed yet.
+    const paused = { ...registry, db: pausedBefore(db, 'update prefix set recorded_site', gate) }
+    const allotted = allotPrefix(paused, admin, { prefix })
+    await vi.waitUntil(async () => (await openTransactions(db)) > 0)
+    let isSettled = false
+    const moved = { ...SITE, addresses: ['198.51.100.3'] }
+    const start = settleNodeSite(registry, moved)
+      .then(() => settlePrefixRecords(registry, LOG))
+      .finally(() => {
+        isSettled = true
+      })
+    await vi.waitUntil(async () => isSettled || (await waitingForLocks(db)) > 0)
+    release()
+    await Promise.all([allotted, start])
+    expect(addressesIn(await valuesOf(prefix))).toEqual(moved.addresses)
     await settleNodeSite(registry, SITE)
     await settlePrefixRecords(registry, LOG)
-    expect(await db.query('select from prefix where recorded_site = 0 and name not like $1', ['urn:%'])).toEqual([])
   })
 })
 
@@ -348,6 +360,33 @@ describe('below a self-built prefix', () => {
     expect(await count()).toEqual(before)
   })
 })
+
+/** Statements of transactions that hold this text wait for the gate. */
+function pausedBefore(db: Database, text: string, gate: Promise<void>): Database {
+  const paused = (tx: Transaction): Transaction => ({
+    ...tx,
+    query: async (statement, parameters) => {
+      if (statement.includes(text)) await gate
+      return tx.query(statement, parameters)
+    },
+  })
+  return { ...db, transaction: (work, options) => db.transaction((tx) => work(paused(tx)), options) }
+}
+
+function openTransactions(db: Database): Promise<number> {
+  return sessions(db, "state = 'idle in transaction'")
+}
+
+function waitingForLocks(db: Database): Promise<number> {
+  return sessions(db, "wait_event_type = 'Lock'")
+}
+
+async function sessions(db: Database, which: string): Promise<number> {
+  const [row] = await db.query<{ count: number }>(
+    `select count(*) as count from pg_stat_activity where datname = current_database() and ${which}`,
+  )
+  return row!.count
+}
 
 function allot(service?: ServiceLocation) {
   const allotment = { prefix, enterpriseId: 'acme', ...(service && { service }) }
