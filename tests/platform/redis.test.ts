@@ -168,36 +168,61 @@ describe('one Redis, failing', () => {
 })
 
 describe('a connection that garbles bytes', () => {
-  test.each(['$-1\r\n', '+surplus\r\n', '\0\x01garbage\r\n', ':12x\r\n'])(
-    'a reply that nobody waits for (%j) costs the connection, not the process',
-    async (surplus) => {
-      const server = await testRedis()
-      cleanUps.push(() => server.stop())
-      const proxy = await injectingProxy(new URL(server.url).pathname)
-      cleanUps.push(proxy.close)
-      const client = opened(`redis://127.0.0.1:${proxy.port}`, PATIENT)
-      await untilUp(client)
-      for (const key of ['a', 'b', 'c']) await client.run(PUT, [key], [key])
+  const SURPLUSES = ['$-1\r\n', '+surplus\r\n', '\0\x01garbage\r\n', ':12x\r\n']
 
-      proxy.inject(surplus)
-      const agree = async () => {
-        const values = await client.mget(['a', 'b', 'c']).catch(() => [])
-        for (const value of values) expect(value === null || Buffer.isBuffer(value)).toBe(true)
-        return values.join() === 'a,b,c'
-      }
-      await vi.waitUntil(agree, { timeout: 10_000 })
-    },
-  )
+  test.each(SURPLUSES)('a reply that nobody waits for (%j) costs the connection, not the process', async (surplus) => {
+    const changes: boolean[] = []
+    const { client, proxy } = await setUpProxy((isUp) => changes.push(isUp))
+    // Nobody may ask before it has come: it would be the reply to that.
+    proxy.inject(surplus)
+    await vi.waitUntil(() => changes.includes(false), { timeout: 10_000, interval: 5 })
+    await untilAgreed(client)
+    expect(changes).toEqual([true, false, true])
+  })
+
+  test.each(SURPLUSES)('put before the reply that somebody waits for, %j is not taken for it', async (surplus) => {
+    const { client, proxy } = await setUpProxy()
+    proxy.injectBeforeReply(surplus)
+    await expect(client.mget(['a', 'b', 'c'])).rejects.toMatchObject({ code: 'authority-unavailable' })
+    await untilAgreed(client)
+  })
+
+  /** Of three keys, each with itself as its value. */
+  async function setUpProxy(onChange?: RedisOptions['onChange']) {
+    const server = await testRedis()
+    cleanUps.push(() => server.stop())
+    const proxy = await injectingProxy(new URL(server.url).pathname)
+    cleanUps.push(proxy.close)
+    const client = opened(`redis://127.0.0.1:${proxy.port}`, { ...PATIENT, ...(onChange && { onChange }) })
+    await untilUp(client)
+    for (const key of ['a', 'b', 'c']) await client.run(PUT, [key], [key])
+    return { client, proxy }
+  }
+
+  /** Until all three come back; before, they may be missing, never be something else. */
+  async function untilAgreed(client: RedisClient): Promise<void> {
+    const agree = async () => {
+      const values = await client.mget(['a', 'b', 'c']).catch(() => [])
+      for (const value of values) expect(value === null || Buffer.isBuffer(value)).toBe(true)
+      return values.join() === 'a,b,c'
+    }
+    await vi.waitUntil(agree, { timeout: 10_000 })
+  }
 })
 
 /** Passes bytes on, and puts some of its own among the replies when told to. */
 async function injectingProxy(socketPath: string) {
   const clients = new Set<net.Socket>()
+  let beforeReply = ''
   const server = net.createServer((client) => {
     const redis = net.connect(socketPath)
     clients.add(client)
     client.on('data', (bytes) => redis.write(bytes)).on('error', () => redis.destroy())
-    redis.on('data', (bytes) => client.write(bytes)).on('error', () => client.destroy())
+    redis.on('data', (bytes) => {
+      client.write(Buffer.concat([Buffer.from(beforeReply), bytes]))
+      beforeReply = ''
+    })
+    redis.on('error', () => client.destroy())
     client.on('close', () => {
       clients.delete(client)
       redis.destroy()
@@ -209,6 +234,9 @@ async function injectingProxy(socketPath: string) {
     port: (server.address() as net.AddressInfo).port,
     inject: (bytes: string) => {
       for (const client of clients) client.write(bytes)
+    },
+    injectBeforeReply: (bytes: string) => {
+      beforeReply = bytes
     },
     close: () => {
       for (const client of clients) client.destroy()
