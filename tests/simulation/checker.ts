@@ -6,7 +6,8 @@
  *   visible      to a look-up that began after somebody who waited was told that a write shows everywhere, it does
  *   own          a look-up at the replica that wrote, begun after the acknowledgement, shows the write
  *   token        so does one anywhere that carries the write's token; one with a minimum version shows at least that
- *   asked        an authoritative look-up shows all that was committed before it began
+ *   asked        an authoritative look-up is answered by the database itself, without a mark, and shows all that was committed
+ *                before it began
  *   true         an answer shows a write that was made to that identifier, whole, and already committed
  *   marked       a marked answer was current at the moment its mark names
  *   routed       an identifier below a suspended prefix is not answered, one below an active prefix is, each within T
@@ -50,6 +51,7 @@ export function checkAnswer(ledger: Ledger, look: Look, answer: Answer): void {
   const shown = shownWrite(ledger, look, answer)
   const judged: Judged = { ledger, look, answer, shown, history: ledger.versionsOf(`i:${look.query.identifier.key}`) }
   checkDemands(judged)
+  if (look.query.authoritative === true) checkAsked(judged)
   if (answer.stale !== undefined) checkMark(judged)
   else checkBound(judged)
 }
@@ -126,7 +128,7 @@ function checkMark(judged: Judged): void {
 
 function checkBound(judged: Judged): void {
   const { ledger, look, answer, history, shown } = judged
-  const { query, startedAtMs } = look
+  const { startedAtMs } = look
   checkRoute(ledger, look, 'active')
   if (shown !== undefined && isLost(shown)) {
     const sinceMs = startedAtMs - shown.lostAtMs
@@ -143,11 +145,18 @@ function checkBound(judged: Judged): void {
     'visible',
     history.findLast((write) => write.visibleAtMs < startedAtMs),
   )
-  if (query.authoritative !== true) return
+}
+
+function checkAsked(judged: Judged): void {
+  const { look, answer, history } = judged
+  if (answer.tier !== 'registry' || answer.stale !== undefined) {
+    const message = `an authoritative look-up of ${answer.key} was answered from ${answer.tier}${answer.stale ? ', marked' : ''}`
+    throw new Violation('asked', message, answer.key)
+  }
   requireAtLeast(
     judged,
     'asked',
-    history.findLast((write) => write.committedAtMs < startedAtMs),
+    history.findLast(({ committedAtMs }) => committedAtMs < look.startedAtMs),
   )
 }
 

@@ -65,8 +65,8 @@ function putOf(keys: readonly string[], random: ReturnType<typeof seededRandom>)
 }
 
 async function simulated(puts: readonly Puts[]) {
-  const time = virtualTime()
   const random = seededRandom(2)
+  const time = virtualTime(random)
   const settings = calmed(settingsFor(2, random))
   const { client } = hostileRedis({ time, random, settings: () => settings })
   const given: unknown[] = []

@@ -40,7 +40,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const random = seededRandom(seed)
   const storm = settingsFor(seed, random)
   let settings = storm
-  const time = virtualTime()
+  const time = virtualTime(random)
   const ledger = newLedger()
   const parts = { time, random, ledger, settings: () => settings }
   const postgres = simulatedPostgres(parts)

@@ -4,8 +4,10 @@
  * time-outs and the real registry's batches run in virtual time too.
  *
  * What an event causes belongs to the process the event belonged to. A process may be frozen (SIGSTOP): what falls due
- * meanwhile comes when it goes on. A process whose whole machine is suspended finds its timers as far off as before.
+ * meanwhile comes when it goes on, in any order, for what waits in many sockets and among the timers is not sorted by age.
+ * A process whose whole machine is suspended finds its timers as far off as before.
  */
+import type { Random } from './random.js'
 
 /** Whoever runs on the simulated machine; servers have none, they have faults of their own. */
 export interface Owner {
@@ -14,7 +16,7 @@ export interface Owner {
 
 interface Event {
   atMs: number
-  readonly order: number
+  order: number
   readonly owner: Owner | undefined
   readonly isTimer: boolean
   cancelled: boolean
@@ -32,7 +34,7 @@ export interface VirtualTime {
   runUntil(endMs: number): Promise<void>
 }
 
-export function virtualTime(): VirtualTime {
+export function virtualTime(random: Pick<Random, 'between'>): VirtualTime {
   const queue = eventQueue()
   let nowMs = 0
   let order = 0
@@ -52,6 +54,7 @@ export function virtualTime(): VirtualTime {
       if (event.cancelled) continue
       if (event.owner !== undefined && event.owner.frozenUntilMs > event.atMs) {
         event.atMs = event.owner.frozenUntilMs
+        event.order = random.between(0, order)
         queue.push(event)
         continue
       }
