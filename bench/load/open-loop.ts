@@ -6,6 +6,7 @@
  * In flight is bounded by the connections. A request that is due while none is free waits here, and the wait counts.
  * Lateness that was the generator's own fault, with a connection free, is kept apart as `generatorLag`.
  */
+import { behindOthers } from '../stage/pinning.js'
 import type { Histogram } from './histogram.js'
 import { openHttpSockets } from './http-socket.js'
 import { answerCount, cpuSecondsSince, type Load, portOf } from './load.js'
@@ -34,7 +35,11 @@ export interface OpenLoopResult {
 }
 
 /** @throws Error when a connection is lost */
-export async function runOpenLoop(load: OpenLoad): Promise<OpenLoopResult> {
+export function runOpenLoop(load: OpenLoad): Promise<OpenLoopResult> {
+  return behindOthers(() => runLoop(load))
+}
+
+async function runLoop(load: OpenLoad): Promise<OpenLoopResult> {
   let fail: (error: Error) => void = () => undefined
   const failed = new Promise<never>((_, reject) => {
     fail = reject

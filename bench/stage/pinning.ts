@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { getPriority, setPriority } from 'node:os'
 
 export interface Pinning {
   readonly serverCore: number
@@ -23,6 +24,25 @@ export function findPinning(): Pinning | undefined {
 /** Pins all threads of this process. Children started from now on inherit it unless they are pinned themselves. */
 export function pinThisProcess(core: number): void {
   spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(process.pid)])
+}
+
+/** As `nice` counts. */
+const BEHIND = 10
+
+/**
+ * Lets whoever else wants this core go first meanwhile. A generator that spins until the next request is due would keep Redis
+ * waiting, which shares its core on a machine of two, and count the wait. Only root may take its priority back, so only root
+ * gives it away.
+ */
+export async function behindOthers<Result>(work: () => Promise<Result>): Promise<Result> {
+  if (process.getuid?.() !== 0) return work()
+  const before = getPriority()
+  setPriority(BEHIND)
+  try {
+    return await work()
+  } finally {
+    setPriority(before)
+  }
 }
 
 /** The command that runs `command` on these cores, or as it is when they are undefined. */
