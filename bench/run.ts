@@ -32,6 +32,7 @@ const MEMORY_ROWS = [
   'not-served',
   'batch-resolve',
   'latency-memory',
+  'latency-crowd',
 ] as const satisfies readonly RowName[]
 const REDIS_ROWS = ['redis', 'latency-redis'] as const satisfies readonly RowName[]
 const POSTGRES_ROWS = ['postgres', 'latency-postgres'] as const satisfies readonly RowName[]

@@ -53,6 +53,17 @@ export const GOALS: readonly Goal[] = [
   rate('handle-tcp-16', 'the same over TCP, 16 in flight, to a bare net server', { target: 0.6 }),
   rate('handle-tcp-64', 'the same over TCP, 64 in flight, to a bare net server', { target: 0.6 }),
   latency('latency-memory', 'memory hit', 2 * MILLISECOND),
+  {
+    row: 'latency-crowd',
+    what: 'p99 among 10,000 idle and 100 slow connections, to that without them',
+    bound: 'at most',
+    target: 2,
+    unit: '×',
+    figure: ({ latency }) => {
+      const [alone, among] = latency.filter(({ name }) => name === 'latency-crowd')
+      return alone && among && among.p99 / alone.p99
+    },
+  },
   latency('latency-redis', 'Redis hit', 5 * MILLISECOND),
   latency('latency-postgres', 'Postgres', 15 * MILLISECOND),
   {

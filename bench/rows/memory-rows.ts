@@ -12,6 +12,7 @@ import type { RunningNode } from '../stage/node-under-test.js'
 import { identifierAt } from '../workload/dataset.js'
 import { lookup } from '../workload/requests.js'
 import { measureBatchResolve } from './batch-resolve.js'
+import { measureCrowd } from './crowd.js'
 import { measureLatency } from './latency.js'
 import { absent, drawn, hits, malformed, notModified, notServed } from './lookup-specs.js'
 import { type LookupSpec, measureLookups, recordForBareServer } from './lookups.js'
@@ -63,6 +64,10 @@ export async function measureMemoryRows(bench: Bench, node: RunningNode, finding
       withBareServer: true,
       otherCapacities: capacities,
     })
+  })
+  await findings.latency('latency-crowd', async () => {
+    const capacityPerSecond = await findings.capacity('memory-zipf', () => measureLookups(bench, node, zipf))
+    return measureCrowd(bench, node, { requests: zipf.requests, capacityPerSecond })
   })
 }
 

@@ -25,6 +25,7 @@ export const ROW_NAMES = [
   'latency-redis',
   'latency-postgres',
   'latency-mixed',
+  'latency-crowd',
   'memory-cache',
   'visible',
 ] as const

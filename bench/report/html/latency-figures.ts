@@ -30,24 +30,33 @@ const SHARE: Axis = {
   format: (odds) => String(Number((100 * (1 - 1 / odds)).toFixed(3))),
 }
 
+/** Rows without a curve: each is measured at one offered load, and has a figure of its own. */
+const AT_ONE_LOAD: ReadonlyMap<RowName, { readonly title: string; readonly about: string }> = new Map([
+  ['latency-mixed', { title: 'Mixed requests', about: 'Latency of each kind among the others' }],
+  [
+    'latency-crowd',
+    { title: 'In a crowd', about: 'Latency without and with thousands of connections that do nothing' },
+  ],
+])
+
 export function latencyFigures(report: Report): Figure[] {
-  const curves = [...new Set(report.latency.map(({ name }) => name))].filter((name) => name !== 'latency-mixed')
+  const curves = [...new Set(report.latency.map(({ name }) => name))].filter((name) => !AT_ONE_LOAD.has(name))
   return curves.flatMap((name) => {
     const points = report.latency.filter((point) => point.name === name)
     return [capacityCurve(name, points), distribution(name, points)]
   })
 }
 
-export function mixedFigure({ latency }: Report): Figure[] {
-  const points = latency.filter(({ name }) => name === 'latency-mixed')
-  if (points.length === 0) return []
-  return [
-    distributionFigure({
-      title: 'Mixed requests',
-      about: `Latency of each kind among the others, at ${percentOf(points[0]!.shareOfCapacity)} of the capacity`,
-      of: points.map((point, index) => ({ name: point.side, colour: index, percentiles: point })),
-    }),
-  ]
+export function oneLoadFigures({ latency }: Report): Figure[] {
+  return [...AT_ONE_LOAD].flatMap(([name, { title, about }]) => {
+    const points = latency.filter((point) => point.name === name)
+    const [first] = points
+    if (first === undefined) return []
+    const of = points.map((point, index) => ({ name: point.side, colour: index, percentiles: point }))
+    return [
+      distributionFigure({ title, about: `${about}, at ${percentOf(first.shareOfCapacity)} of the capacity`, of }),
+    ]
+  })
 }
 
 export function visibilityFigure({ visibility }: Report): Figure[] {

@@ -4,7 +4,7 @@ import type { Report } from '../report.js'
 import { isBusy, RATIOS_ALONE } from '../report-text.js'
 import { type Section, sectionsOf } from '../sections.js'
 import { drawFigure } from './figure.js'
-import { latencyFigures, mixedFigure, visibilityFigure } from './latency-figures.js'
+import { latencyFigures, oneLoadFigures, visibilityFigure } from './latency-figures.js'
 import { element, escapeText, table } from './markup.js'
 import { processFigure, throughputFigure } from './rate-figures.js'
 import { memoryFigure, scaleFigure } from './size-figures.js'
@@ -19,7 +19,7 @@ export function formatPage(report: Report): string {
   const figures = [
     ...throughputFigure(report),
     ...latencyFigures(report),
-    ...mixedFigure(report),
+    ...oneLoadFigures(report),
     ...processFigure(report),
     ...scaleFigure(report),
     ...visibilityFigure(report),
