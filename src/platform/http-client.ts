@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { Agent, buildConnector, type Dispatcher, errors, request } from 'undici'
+import { type AddressGuard, forbidden } from './address-guard.js'
 import { messageOf, NodeError } from './errors.js'
 
 export interface HttpRequest {
@@ -21,6 +22,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal
   /** Whom to believe over TLS. Default: whom this machine trusts. */
   readonly trust?: HttpTrust
+  /** Where it may go. Default: anywhere, as the address is the user's own. Not together with `trust`. */
+  readonly guard?: AddressGuard
 }
 
 /** Connections are kept for each such object: make one for a server, and use it again. */
@@ -83,14 +86,50 @@ function isOfKey(socket: TLSSocket, publicKey: KeyObject): boolean {
   return socket.getPeerX509Certificate()?.publicKey.equals(publicKey) ?? false
 }
 
-/** @throws NodeError `authority-unavailable` (no answer), `too-large`, `request-malformed` (the address). Follows no redirect. */
+/** Guards live as long as what they are for, and so do their connections. */
+const guardedAgents = new WeakMap<AddressGuard, Agent>()
+/** To one origin. */
+const GUARDED_CONNECTIONS = 64
+
+function guardedAgent(guard: AddressGuard): Agent {
+  const known = guardedAgents.get(guard)
+  if (known !== undefined) return known
+  const connect = guardedConnector(guard)
+  const made = new Agent({ connect, connections: GUARDED_CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 })
+  guardedAgents.set(guard, made)
+  return made
+}
+
+/** Looks at the address as written, at what its name stands for, and at whom it is connected to in the end. */
+function guardedConnector(guard: AddressGuard): buildConnector.connector {
+  return (options, connected) => {
+    const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80)
+    const why = guard.refusalOf(options.hostname, port)
+    if (why !== undefined) return connected(forbidden(why), null)
+    const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guard.lookupFor(port) })
+    connect(options, (...[error, socket]) => {
+      if (error !== null) return connected(error, null)
+      const refusal = guard.peerRefusal(socket)
+      if (refusal === undefined) return connected(null, socket)
+      socket.destroy()
+      connected(forbidden(refusal), null)
+    })
+  }
+}
+
+function dispatcherFor({ guard, trust }: HttpRequest): Agent {
+  if (guard !== undefined) return guardedAgent(guard)
+  return trust === undefined ? agent : agentFor(trust)
+}
+
+/** @throws NodeError `authority-unavailable` (no answer), `too-large`, `request-malformed` (the address), `not-permitted` (by the guard). Follows no redirect. */
 export async function sendRequest(asked: HttpRequest): Promise<HttpResponse> {
   const url = requireUrl(asked.url)
   const timer = stepTimer(asked.timeoutMs ?? DEFAULT_TIMEOUT_MS)
   const upload: Upload = { step: timer.step, failure: undefined }
   try {
     const response = await request(url, {
-      dispatcher: asked.trust === undefined ? agent : agentFor(asked.trust),
+      dispatcher: dispatcherFor(asked),
       method: asked.method ?? 'GET',
       headers: headersOf(asked),
       body: bodyOf(asked, upload) ?? null,
