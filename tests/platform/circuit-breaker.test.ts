@@ -39,10 +39,30 @@ test('its failure opens it for another pause, and a caller that never reports do
   expect(breaker.tryEnter()).toBe(true)
 })
 
-function setUp() {
+test('with a bound on its pauses each try that fails doubles the next one; a success makes it short again', () => {
+  const { breaker, fail, advanceMs } = setUp({ maxOpenMs: 1_500 })
+  const isOpenFor = (ms: number) => {
+    advanceMs(ms - 1)
+    const isStillOpen = breaker.isOpen()
+    advanceMs(1)
+    return isStillOpen && breaker.tryEnter()
+  }
+  // Those that were under way with the fifth count for nothing more.
+  fail(9)
+  expect(isOpenFor(500)).toBe(true)
+  fail(1)
+  expect(isOpenFor(1_000)).toBe(true)
+  fail(1)
+  expect(isOpenFor(1_500)).toBe(true)
+  breaker.succeeded()
+  fail(5)
+  expect(isOpenFor(500)).toBe(true)
+})
+
+function setUp(more: { readonly maxOpenMs?: number } = {}) {
   const clock = manualClock()
   let opened = 0
-  const breaker = circuitBreaker({ clock, failures: 5, openMs: 500, onOpen: () => opened++ })
+  const breaker = circuitBreaker({ clock, failures: 5, openMs: 500, onOpen: () => opened++, ...more })
   const fail = (times: number) => {
     for (let count = 0; count < times; count++) breaker.failed()
   }

@@ -1,0 +1,39 @@
+/** The way of a look-up that comes from another node of this kind, as its header fields tell it (federation/budget.ts). */
+import type { IncomingHttpHeaders } from 'node:http'
+
+export const MAX_HOPS = 8
+
+export interface Passage {
+  /** Names of nodes that it has passed, the first asked first. */
+  readonly via: readonly string[]
+  /** Further nodes it may go to, one behind the other. */
+  readonly hopsLeft: number
+  /** Requests to other nodes that it may still cause. */
+  readonly sendsLeft: number
+  /** How long the asker waits, from when it was read. */
+  readonly timeLeftMs: number
+}
+
+const MAX_VIA = 16
+const NAME = /^[\w.-]{1,64}$/
+const NUMBER = /^\d{1,9}$/
+
+/** undefined: it comes from no node. What cannot be read counts as used up: nobody gains by sending it. */
+export function readPassage(headers: IncomingHttpHeaders): Passage | undefined {
+  const via = headers['jiexi-via']
+  if (via === undefined) return undefined
+  const names = String(via)
+    .split(',')
+    .map((name) => name.trim())
+  const isRight = names.length <= MAX_VIA && names.every((name) => NAME.test(name))
+  return {
+    via: isRight ? names : [],
+    hopsLeft: isRight ? numberIn(headers['jiexi-hops']) : 0,
+    sendsLeft: numberIn(headers['jiexi-sends']),
+    timeLeftMs: numberIn(headers['jiexi-deadline-ms']),
+  }
+}
+
+function numberIn(text: string | string[] | undefined): number {
+  return typeof text === 'string' && NUMBER.test(text) ? Number(text) : 0
+}
