@@ -1,7 +1,9 @@
 /** Asking one of several servers, each by one of its ways: the next one where it fails and asking again does no harm. */
+import { hedged } from '../../../platform/hedged.js'
 import type { Message } from '../codec-message.js'
 import { RC } from '../codes.js'
 import { refusalOf } from './converse.js'
+import type { Exchanges } from './exchanges.js'
 import { HandleFault, isWorthAnother } from './faults.js'
 import type { Request } from './request.js'
 import type { Server } from './server.js'
@@ -18,6 +20,9 @@ export interface Call {
   readonly isAuthenticated: boolean
   /** Whether referrals are followed. */
   readonly follows: boolean
+  readonly exchanges?: Exchanges
+  /** Servers that have passed it on already. */
+  readonly recursionCount?: number
 }
 
 /** The first message of an answer, and where the others come from. */
@@ -46,6 +51,8 @@ export async function openAt(server: Server, { request, call, converse }: Asking
 /** The answer of the first server that gives one. @throws HandleFault when none does */
 export async function askOneOf(servers: readonly Server[], asking: Asking): Promise<Opened> {
   if (servers.length === 0) throw nobodyTakes(asking)
+  const { exchanges } = asking.call
+  if (exchanges !== undefined && asking.request.isRepeatable) return askBeside(servers, asking, exchanges)
   let failure: unknown
   const left = [...servers]
   for (let server = left.shift(); server !== undefined; server = left.shift()) {
@@ -61,6 +68,31 @@ export async function askOneOf(servers: readonly Server[], asking: Asking): Prom
     }
   }
   throw failure
+}
+
+/** The same; and where one is late, the next is asked beside it. */
+function askBeside(servers: readonly Server[], asking: Asking, exchanges: Exchanges): Promise<Opened> {
+  const attempts = servers.map((server) => async (signal: AbortSignal) => {
+    const opened = await openAnyWay(server, asking)
+    if (!signal.aborted && !isBusy(opened.first)) return opened
+    await opened.messages.return(undefined)
+    throw refusalOf(server, opened.first)
+  })
+  return hedged(attempts, {
+    afterMs: exchanges.hedgeAfterMs(servers[0]!.address),
+    mayHedge: () => exchanges.mayHedge(),
+    worse,
+    isWorthAnother: (error) => isWorthAnother(error, true),
+  })
+}
+
+async function openAnyWay(server: Server, asking: Asking): Promise<Opened> {
+  try {
+    return await openAt(server, asking)
+  } catch (error) {
+    if (!isCutShort(error)) throw error
+    return openAt(byTcp(server), asking)
+  }
 }
 
 function nobodyTakes({ request, call }: Asking): HandleFault {

@@ -15,6 +15,7 @@ import { type Resolved, resolvedFrom } from './answers.js'
 import type { Call } from './asking.js'
 import type { Tools } from './converse.js'
 import { type AddressGuard, Dialogue } from './dialogue.js'
+import type { Exchanges } from './exchanges.js'
 import { Finding, siteInfoRequest } from './finding.js'
 import type { Identity } from './identity.js'
 import { type ClientLimits, DEFAULT_LIMITS } from './limits.js'
@@ -59,13 +60,17 @@ export interface ResolveOptions {
   readonly isAuthenticated?: boolean
   /** In place of `limits.timeoutMs`. */
   readonly timeoutMs?: number
+  /** Told of all that is asked on the way. */
+  readonly exchanges?: Exchanges
+  /** Servers that have passed it on already. Default 0. */
+  readonly recursionCount?: number
 }
 
 export interface HandleClient extends HandleAdministration {
   /** @throws HandleFault */
   resolve(handle: string, options?: ResolveOptions): Promise<Resolved>
   /** What the server at the start says of its site. @throws HandleFault */
-  siteInfo(options?: Pick<ResolveOptions, 'isCertified' | 'timeoutMs'>): Promise<Site>
+  siteInfo(options?: Pick<ResolveOptions, 'isCertified' | 'timeoutMs' | 'exchanges'>): Promise<Site>
   /**
    * As the national SDK does: one TCP connection to the first server of the start, on which all that follows is the user's.
    * @throws HandleFault
@@ -171,5 +176,7 @@ function lookupCall(wanted: ResolveOptions, deadlineMs: number): Call {
     flags: certifying(wanted.isCertified),
     isAuthenticated: wanted.isAuthenticated ?? false,
     follows: wanted.follows ?? true,
+    ...(wanted.exchanges === undefined ? {} : { exchanges: wanted.exchanges }),
+    ...(wanted.recursionCount === undefined ? {} : { recursionCount: wanted.recursionCount }),
   }
 }

@@ -52,7 +52,7 @@ export class Dialogue {
     await this.mayAsk(server)
     const { identity } = this.options
     if (identity === undefined || !call.isAuthenticated) {
-      yield* converse({ server, request, timeoutMs: this.timeLeft(call) }, this.options.tools)
+      yield* this.plain(server, request, call)
       return
     }
     const messages = await this.authenticated({ server, request, identity, call })
@@ -60,6 +60,24 @@ export class Dialogue {
       yield* messages
     } finally {
       await messages.return(undefined)
+    }
+  }
+
+  private async *plain(server: Server, request: Request, call: Call): AsyncGenerator<Message> {
+    const { exchanges, recursionCount = 0 } = call
+    const asked = recursionCount === 0 ? request : { ...request, recursionCount }
+    const exchange = await exchanges?.begin(server.address, this.timeLeft(call))
+    try {
+      const timeoutMs = Math.min(exchange?.timeoutMs ?? Number.POSITIVE_INFINITY, this.timeLeft(call))
+      for await (const message of converse({ server, request: asked, timeoutMs }, this.options.tools)) {
+        exchange?.answered()
+        yield message
+      }
+    } catch (error) {
+      exchange?.failed(error)
+      throw error
+    } finally {
+      exchange?.abandoned()
     }
   }
 

@@ -13,6 +13,8 @@ export interface Request {
   readonly flags: number
   /** Asking twice does no harm. */
   readonly isRepeatable: boolean
+  /** Servers that have passed it on already. Default 0. */
+  readonly recursionCount?: number
 }
 
 /** Octets that nobody can guess. */
@@ -39,7 +41,7 @@ export function requestMessage(request: Request, server: Server, { requestId, se
       responseCode: RC.none,
       opFlags: request.flags >>> 0,
       siteSerial: server.siteSerial,
-      recursionCount: 0,
+      recursionCount: request.recursionCount ?? 0,
       expirationSeconds: Math.floor(nowMs / 1000) + LIFETIME_SECONDS,
     },
     body: request.body,
