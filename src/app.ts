@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { type LoadedDemo, loadDemo } from './demo/load.js'
 import { type Core, doorsOf, listen, type Membership, requireFreePorts } from './doors.js'
+import { type Federation, federation } from './federation/federation.js'
+import { parentKeyIn } from './federation/parent-key.js'
 import type { Snapshot } from './observability/machine-metrics.js'
 import { nodeMetrics } from './observability/metrics.js'
 import {
@@ -128,7 +130,9 @@ async function start(
   // Once at hand, the table still says who may see what of an answer while the database is away.
   await untilAvailable(log, async () => doorRoutes())
   const catchUp = () => follower.catchUp()
-  const resolve = chainOf(core, { shared, routes, catchUp })
+  const others = await untilAvailable(log, () => othersOf(core, routes))
+  await life.start('other nodes', () => others.start(), { stop: () => others.stop() })
+  const resolve = chainOf(core, { shared, routes, catchUp, others })
   const findBounds = () => findStalenessBounds(db)
   const waits = visibleWaits({ clock, knowledge, boundMs: config.stalenessBoundMs, findBounds })
   const tokens = writeTokens({ knowledge, catchUp })
@@ -147,6 +151,7 @@ async function start(
     nodeSite,
     signer,
     sessionKey,
+    peers: others.peers,
   })
   const drainMs = config.drainSeconds * 1000
   const url = await life.start('doors', () => listen(doors, core, ports), {
@@ -228,10 +233,23 @@ async function sharedStoreOf({ config, database, redis, knowledge, metrics }: Co
   })
 }
 
+/** The other nodes, as this one knows them. */
+async function othersOf({ config, database, log, metrics }: Core, routes: Routes): Promise<Federation> {
+  const parentKey = await parentKeyIn(config.parentPublicKey)
+  // Kept in the database: the same on all replicas, and nobody else's.
+  const self = (await nodeSecret(database.db, 'node-name')).toString('hex').slice(0, NODE_NAME_LENGTH)
+  const others = federation({ config, parentKey, routes, clock, log, self })
+  metrics.watchPeers(() => ({ peers: others.peers(), usage: others.usage() }))
+  return others
+}
+
+const NODE_NAME_LENGTH = 16
+
 interface ChainParts {
   readonly shared: SharedStore | undefined
   readonly routes: Routes
   readonly catchUp: () => Promise<void>
+  readonly others: Federation
 }
 
 function chainOf(core: Core, parts: ChainParts): Resolve {
@@ -246,6 +264,7 @@ function chainOf(core: Core, parts: ChainParts): Resolve {
     ...(config.memoryCacheBytes > 0 ? [memoryCached({ ...stalePolicy, store: memory })] : []),
     refuseWhenBehind(core.loop.isOverloaded),
     askedAnew({ catchUp }),
+    parts.others.layer,
     referOrRefuse(routing),
     // Half the bound: the other half is the routes', which a flight may have found that old.
     singleFlight(clock, config.stalenessBoundMs / 2, knowledge),

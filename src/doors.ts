@@ -33,6 +33,7 @@ import { problemPages } from './protocols/http/problem-pages.js'
 import { httpServer } from './protocols/http/server.js'
 import { restDoor } from './protocols/rest/door.js'
 import { importRoutes } from './protocols/rest/imports.js'
+import { type PeerOfNode, peerRoutes } from './protocols/rest/peers.js'
 import type { Remembered } from './protocols/rest/plain-lane.js'
 import { findPrincipal } from './registry/api-keys.js'
 import { handleApiSessions } from './registry/handle-api-sessions.js'
@@ -95,6 +96,8 @@ export interface DoorParts {
   readonly ports: HandlePorts
   readonly nodeSite: () => NodeSite
   readonly signer: Signer
+  /** Other nodes that this one has to do with. */
+  readonly peers: () => readonly PeerOfNode[]
 }
 
 /** All doors of a node, before anybody listens. */
@@ -156,7 +159,7 @@ function httpDoorOf(core: Core, parts: DoorParts & { readonly remembered: Rememb
   })
   problemPages(app)
   consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [] })
-  restDoor(app, { ...parts, clock, principalOf, more: [importRoutes] })
+  restDoor(app, { ...parts, clock, principalOf, more: [importRoutes, peerRoutes(parts.peers)] })
   return app
 }
 

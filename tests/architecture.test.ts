@@ -34,7 +34,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['platform/redis.ts'],
   undici: ['platform/http-client.ts'],
   'prom-client': ['observability/'],
-  'lru-cache': ['resolution/', 'registry/'],
+  'lru-cache': ['resolution/', 'registry/', 'federation/'],
   'csv-parse': ['registry/', 'demo/'],
   commander: ['cli/'],
   'cli-progress': ['cli/'],

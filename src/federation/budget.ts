@@ -10,11 +10,8 @@
  */
 import type { Clock } from '../platform/clock.js'
 import { NodeError } from '../platform/errors.js'
-import { MAX_HOPS, type Passage } from '../resolution/passage.js'
+import { LOOKUP_MS, MAX_HOPS, MAX_SENDS, type Passage } from '../resolution/passage.js'
 
-export const MAX_SENDS = 32
-/** Of one look-up, whatever it does. */
-export const LOOKUP_MS = 2_000
 /** Less than this is not worth asking anybody. */
 const LEAST_MS = 5
 

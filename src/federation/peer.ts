@@ -13,14 +13,14 @@ export interface PeerLimits {
   readonly maxConcurrent: number
 }
 
-/** One request to the node. Must be ended. */
+/** One request to the node. Must be ended, and ends once: each tells whether this was its end. */
 export interface Exchange {
   /** It said something: that counts, whatever it said. */
-  answered(): void
+  answered(): boolean
   /** It said nothing, or a lie. */
-  failed(error: unknown): void
+  failed(error: unknown): boolean
   /** Nobody wants the answer any more. */
-  abandoned(): void
+  abandoned(): boolean
 }
 
 export interface PeerState {
@@ -113,10 +113,11 @@ export class Peer {
     const startedMs = this.clock.monotonicMs()
     let isOver = false
     const once = (end: () => void) => () => {
-      if (isOver) return
+      if (isOver) return false
       isOver = true
       end()
       this.leave()
+      return true
     }
     return {
       answered: once(() => this.noteAnswer(this.clock.monotonicMs() - startedMs)),

@@ -48,6 +48,14 @@ export class Peers {
     return entry.peer
   }
 
+  /** By address; those that no prefix leads to any more are only met from now on. */
+  settleEnterprises(prefixesOf: ReadonlyMap<string, readonly string[]>): void {
+    for (const [name, entry] of this.entries)
+      if (entry.role === 'enterprise' && !prefixesOf.has(name)) this.settle(name, 'other', [])
+    for (const [name, prefixes] of prefixesOf)
+      if (this.entries.get(name)?.role !== 'parent') this.settle(name, 'enterprise', prefixes)
+  }
+
   list(): KnownPeer[] {
     return [...this.entries.values()].map(({ peer, role, prefixes }) => ({ ...peer.state(), role, prefixes }))
   }

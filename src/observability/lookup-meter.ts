@@ -5,7 +5,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { Answer, Tier } from '../record/answer.js'
 
-export const TIERS = ['memory', 'redis', 'registry'] as const satisfies readonly Tier[]
+export const TIERS = ['memory', 'redis', 'registry', 'upstream', 'remembered'] as const satisfies readonly Tier[]
 
 type Kind = Answer['kind']
 
@@ -30,7 +30,13 @@ export interface LookupMeter {
 }
 
 export function lookupMeter(): LookupMeter {
-  const tiers = { memory: emptyTier(), redis: emptyTier(), registry: emptyTier() }
+  const tiers = {
+    memory: emptyTier(),
+    redis: emptyTier(),
+    registry: emptyTier(),
+    upstream: emptyTier(),
+    remembered: emptyTier(),
+  }
   const failures = new Map<string, number>()
   return {
     answered(answer, elapsedMs) {

@@ -7,6 +7,7 @@ import { counter, countMetric, gauge, type Joined } from './collected.js'
 import { HandleMeter } from './handle-meter.js'
 import { type LookupMeter, lookupMeter, TIERS } from './lookup-meter.js'
 import type { Snapshot } from './machine-metrics.js'
+import { type ForeignReadings, peerMetrics } from './peer-metrics.js'
 
 export interface Readings {
   /** Milliseconds since the start of the last successful poll of the change feed. */
@@ -29,6 +30,8 @@ export interface NodeMetrics {
   readonly lookups: LookupMeter
   readonly handle: HandleMeter
   httpAnswered(status: number): void
+  /** What is known of other nodes is told from now on. */
+  watchPeers(read: () => ForeignReadings): void
   /** An entry that Redis gave was not used. */
   redisRejected(why: string): void
   text(): Promise<string>
@@ -63,6 +66,7 @@ export function nodeMetrics(read: () => Readings): NodeMetrics {
     lookups,
     handle,
     httpAnswered: (status) => increment(statuses, status),
+    watchPeers: (foreign) => peerMetrics(registry, foreign),
     redisRejected: (why) => increment(rejections, why),
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -31,8 +31,15 @@ export interface AllowedNetwork {
   readonly mostPort: number
 }
 
+export interface Place {
+  readonly host: string
+  readonly port: number
+}
+
 export interface AddressGuardOptions {
   readonly allowed?: readonly AllowedNetwork[]
+  /** Given by whoever runs the node: wherever these lead, it is his own choice. */
+  readonly given?: readonly Place[]
   /** Default `dns.lookup`. */
   readonly lookup?: LookupFunction
   /** Default: those of the machine's interfaces. */
@@ -41,21 +48,25 @@ export interface AddressGuardOptions {
 
 export class AddressGuard {
   private readonly allowed: readonly { readonly network: BlockList; readonly ports: AllowedNetwork }[]
+  private readonly given: readonly Place[]
   private readonly resolve: LookupFunction
   private readonly ownAddresses: () => readonly string[]
 
   constructor({
     allowed = [],
+    given = [],
     lookup = dns.lookup as LookupFunction,
     ownAddresses = ofThisMachine,
   }: AddressGuardOptions) {
     this.allowed = allowed.map((ports) => ({ network: networkOf(ports), ports }))
+    this.given = given
     this.resolve = lookup
     this.ownAddresses = ownAddresses
   }
 
   /** Why it must not be asked; undefined when it may be, and for names, whose addresses are looked at when they are known. */
   refusalOf(host: string, port: number): string | undefined {
+    if (this.isGiven(host, port)) return undefined
     const read = readHost(host)
     if (read.kind === 'malformed') return `${quoted(host)} is neither an address nor a name of a host`
     return read.kind === 'address' ? this.addressRefusal(read.address, port) : undefined
@@ -65,6 +76,10 @@ export class AddressGuard {
   literalRefusal(host: string, port: number): string | undefined {
     const read = readHost(host)
     return read.kind === 'name' ? `${quoted(host)} is a name, where an address is needed` : this.refusalOf(host, port)
+  }
+
+  isGiven(host: string, port: number): boolean {
+    return this.given.some((place) => place.host === host && place.port === port)
   }
 
   /** For `net.connect` and `tls.connect`: gives no address at all when one of them is forbidden. */

@@ -65,6 +65,17 @@ function shown(setting: Setting<unknown>, text: string | undefined): string {
 }
 
 function contradictions(config: Config): Fault[] {
+  return [...parentContradictions(config), ...pollContradictions(config)]
+}
+
+function parentContradictions({ parent, parentPublicKey }: Config): Fault[] {
+  const isNative = parent?.every((address) => !address.startsWith('http')) ?? false
+  if (parentPublicKey === undefined || isNative) return []
+  const reason = `needs a ${SETTINGS.parent.name} of tcp:// or udp://: other answers are not signed`
+  return [{ field: SETTINGS.parentPublicKey.name, reason }]
+}
+
+function pollContradictions(config: Config): Fault[] {
   return [...pollFaults(config), ...certificateFaults(config)]
 }
 

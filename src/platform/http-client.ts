@@ -100,10 +100,13 @@ function guardedAgent(guard: AddressGuard): Agent {
   return made
 }
 
+const connectAnywhere = buildConnector({ timeout: CONNECT_TIMEOUT_MS })
+
 /** Looks at the address as written, at what its name stands for, and at whom it is connected to in the end. */
 function guardedConnector(guard: AddressGuard): buildConnector.connector {
   return (options, connected) => {
     const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80)
+    if (guard.isGiven(options.hostname, port)) return connectAnywhere(options, connected)
     const why = guard.refusalOf(options.hostname, port)
     if (why !== undefined) return connected(forbidden(why), null)
     const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guard.lookupFor(port) })

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { type AllowedNetwork, parseAllowedNetwork } from './address-guard.js'
 
 export type ReadSetting<Value> = (text: string) => Value
 
@@ -147,6 +148,62 @@ function endpoint(text: string, defaultPort: number): Endpoint {
       'expected addresses with ports, such as 203.0.113.9:2641 or [2001:db8::9]:2641, separated by commas',
     )
   return { address: host, port }
+}
+
+const MAX_PARENTS = 8
+
+/** Of one node, which speaks one protocol: the native one, or that of our own API. */
+export function parentAddresses(text: string): readonly string[] {
+  const all = text.split(',').map((part) => part.trim())
+  const protocols = all.map((part) => (URL.canParse(part) ? new URL(part).protocol : ''))
+  const isNative = protocols.every((name) => name === 'tcp:' || name === 'udp:')
+  const isHttp = protocols.every((name) => name === 'http:' || name === 'https:')
+  const isBare = all.every((part) => /^\w+:\/\/[^/?#@\s]+\/?$/.test(part))
+  if ((isNative || isHttp) && isBare && all.length <= MAX_PARENTS) return all
+  throw new Error(
+    `expected 1 to ${MAX_PARENTS} addresses of one node, all native such as tcp://203.0.113.9:2641, or all of its API such as https://node.example`,
+  )
+}
+
+export type Following = 'follow' | 'refer' | 'refuse'
+
+/** One word for all askers, or one each: `public=refer,known=follow`. */
+export function followings(text: string): Readonly<Record<'public' | 'known', Following>> {
+  const [, one] = /^(follow|refer|refuse)$/i.exec(text) ?? []
+  if (one !== undefined) return { public: one.toLowerCase() as Following, known: one.toLowerCase() as Following }
+  const words = new Map(
+    text.split(',').map((part): [string, string] => {
+      const [asker = '', word = ''] = part.trim().toLowerCase().split('=')
+      return [asker, word]
+    }),
+  )
+  const chosen = { public: words.get('public'), known: words.get('known') }
+  const isRight = Object.values(chosen).every((word) => word === 'follow' || word === 'refer' || word === 'refuse')
+  if (isRight && words.size === 2) return chosen as Record<'public' | 'known', Following>
+  throw new Error('expected follow, refer or refuse, or one for each kind of asker, such as public=refer,known=follow')
+}
+
+/** `parent=10.0.0.0/8:2641,88.118.8=127.0.0.1/32:2641-2650`: networks by the peer that they are allowed for. */
+export function peerNetworks(text: string): Readonly<Record<string, readonly AllowedNetwork[]>> {
+  const networks = new Map<string, AllowedNetwork[]>()
+  for (const part of text.split(',').map((one) => one.trim())) {
+    if (part === '') continue
+    const [, peer, network] = /^(parent|[a-z\d.:-]{1,64})=(\S+)$/i.exec(part) ?? []
+    if (peer === undefined || network === undefined)
+      throw new Error('expected networks with their peers, such as parent=10.0.0.0/8:2641,88.118.8=10.2.0.0/16:2641')
+    networks.set(peer.toLowerCase(), [...(networks.get(peer.toLowerCase()) ?? []), parseAllowedNetwork(network)])
+  }
+  return Object.fromEntries(networks)
+}
+
+/** `all`, or prefixes with commas. */
+export function prefixList(text: string): readonly string[] {
+  const all = text
+    .split(',')
+    .map((part) => part.trim().toLowerCase())
+    .filter((part) => part !== '')
+  if (all.every((prefix) => /^(all|[a-z\d-]+(\.[a-z\d-]+)*)$/.test(prefix))) return all
+  throw new Error('expected all, or prefixes such as 88.118.8,88.118.9')
 }
 
 export function nodeName(text: string): string {

@@ -1,12 +1,15 @@
 /** Every variable that the node reads: the one list behind reading them, their errors, and the table in the README. */
+import type { AllowedNetwork } from './address-guard.js'
 import {
   address,
   addresses,
   byteCount,
   type Endpoint,
   endpoints,
+  type Following,
   file,
   folder,
+  followings,
   fraction,
   type HandleIdentity,
   handleIdentities,
@@ -14,7 +17,10 @@ import {
   hostName,
   nodeName,
   oneOf,
+  parentAddresses,
+  peerNetworks,
   portOrNone,
+  prefixList,
   proxies,
   type ReadSetting,
   secret,
@@ -75,6 +81,20 @@ export interface Config {
   readonly handleKey: string | undefined
   /** undefined: nobody is named for prefixes that are not this node's. */
   readonly parentSite: readonly Endpoint[] | undefined
+  /** The node above this one: `tcp://` or `udp://` by the native protocol, `http(s)://` by our API. undefined: none is asked. */
+  readonly parent: readonly string[] | undefined
+  /** A PEM file with its public key; undefined: what it says need not be signed. */
+  readonly parentPublicKey: string | undefined
+  /** What becomes of look-ups that are another node's, by who asks. */
+  readonly foreign: Readonly<Record<'public' | 'known', Following>>
+  /** Private networks that peers may be in: by `parent`, or the prefix that a server answers for. */
+  readonly peerNetworks: Readonly<Record<string, readonly AllowedNetwork[]>>
+  /** Self-built prefixes whose servers are asked from here; `all`: every one. */
+  readonly proxiedPrefixes: readonly string[]
+  readonly foreignTtlSeconds: number
+  readonly foreignCacheBytes: number
+  /** 0: no other node is probed. */
+  readonly probeSeconds: number
 }
 
 /** 0: a free one. */
@@ -308,6 +328,65 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     meaning:
       'Handle servers of the node above this one, such as `203.0.113.9:2641`, with commas: whoever asks for a prefix that is not this node’s is referred there',
     read: endpoints(2_641),
+  },
+  parent: {
+    name: 'JIEXI_PARENT',
+    defaultMeaning: 'none',
+    meaning:
+      'The node above this one, which is asked for prefixes that are not this node’s: `tcp://203.0.113.9:2641` by the Handle protocol, `https://node.example` by the API of this software; more addresses of it with commas',
+    read: parentAddresses,
+  },
+  parentPublicKey: {
+    name: 'JIEXI_PARENT_PUBLIC_KEY',
+    defaultMeaning: 'none',
+    meaning:
+      'PEM file with the public key of that node: then only signed answers count, its own and those of the servers it names. For the Handle protocol',
+    read: file,
+  },
+  foreign: {
+    name: 'JIEXI_FOREIGN',
+    default: 'follow',
+    meaning:
+      'What becomes of look-ups that other nodes answer: `follow` asks them from here, `refer` says where to ask, `refuse` does not; or by asker, with an API key or without: `public=refer,known=follow`',
+    read: followings,
+  },
+  peerNetworks: {
+    name: 'JIEXI_PEER_NETWORKS',
+    default: '',
+    defaultMeaning: 'none',
+    meaning:
+      'Private networks, with ports, that a peer’s servers may be in: `parent=10.0.0.0/8:2641,88.118.8=10.2.0.0/16:2641-2650`. Elsewhere only public addresses are asked',
+    read: peerNetworks,
+  },
+  proxiedPrefixes: {
+    name: 'JIEXI_PROXIED_PREFIXES',
+    default: '',
+    defaultMeaning: 'none',
+    meaning:
+      'Prefixes with servers of their holders’ own that are asked from here, in place of referring to them: with commas, or `all`',
+    read: prefixList,
+  },
+  foreignTtlSeconds: {
+    name: 'JIEXI_FOREIGN_TTL_SECONDS',
+    default: '300',
+    unit: 's',
+    meaning: 'For how long at most an answer of another node is given again; its own time to live may be shorter',
+    read: wholeNumber(5, 86_400),
+  },
+  foreignCacheBytes: {
+    name: 'JIEXI_FOREIGN_CACHE_BYTES',
+    default: '32MiB',
+    unit: 'bytes',
+    meaning: 'Memory of each worker for answers of other nodes; 0 keeps none',
+    read: byteCount(0, 64 * GIB),
+  },
+  probeSeconds: {
+    name: 'JIEXI_PROBE_SECONDS',
+    default: '30',
+    unit: 's',
+    meaning:
+      'How often the parent node and the servers of self-built prefixes are asked whether they are there; 0: never',
+    read: wholeNumber(0, 86_400),
   },
 }
 

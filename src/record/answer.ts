@@ -3,8 +3,11 @@ import type { Faces } from './face.js'
 import type { IdentifierRecord } from './record.js'
 import type { ServiceLocation } from './service.js'
 
-/** Which tier this answer came from. */
-export type Tier = 'memory' | 'redis' | 'registry'
+/**
+ * Which tier this answer came from. `upstream`: another node, asked for it; `remembered`: what another node said before. For
+ * these two no change feed tells what has changed since, only `asOfMs` how long ago it was said.
+ */
+export type Tier = 'memory' | 'redis' | 'registry' | 'upstream' | 'remembered'
 
 export interface Staleness {
   readonly reason: 'authority-unavailable'
@@ -24,6 +27,8 @@ interface AnswerBase {
   readonly stamp: number
   /** Only when the authority could not be asked. */
   readonly stale?: Staleness
+  /** Milliseconds since the epoch at which another node said it; for answers of other nodes only. */
+  readonly asOfMs?: number
 }
 
 /** An answer from a cache may decode its record, and its prefix, when first asked for them: never copy one by spreading. */
@@ -55,10 +60,16 @@ export type Answer = Found | Withdrawn | Absent | Referral
 /** The answer again, with what is given in place of its own. */
 export function answerWith<Kind extends Answer>(
   answer: Kind,
-  other: Partial<Pick<AnswerBase, 'tier' | 'stamp' | 'stale'>>,
+  other: Partial<Pick<AnswerBase, 'tier' | 'stamp' | 'stale' | 'asOfMs'>>,
 ): Kind {
   if (answer.kind !== 'found') return { ...answer, ...other }
-  const { kind, key, prefix, version, tier, stamp, stale, record, faces } = answer
+  const { kind, key, prefix, version, tier, stamp, stale, asOfMs, record, faces } = answer
   const own = { kind, key, prefix, version, tier, stamp, record }
-  return { ...own, ...(stale && { stale }), ...(faces && { faces }), ...other } as Kind
+  return {
+    ...own,
+    ...(stale && { stale }),
+    ...(asOfMs !== undefined && { asOfMs }),
+    ...(faces && { faces }),
+    ...other,
+  } as Kind
 }

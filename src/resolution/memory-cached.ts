@@ -93,8 +93,9 @@ async function ask(options: MemoryCachedOptions, next: Resolve, query: Query): P
   const { epoch } = options.knowledge
   try {
     const answer = await next(query)
-    // A stamp means nothing in another epoch than the one it was taken in.
-    if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer, query.face)
+    // A stamp means nothing in another epoch than the one it was taken in, and an answer of another node has none.
+    if (answer.stale === undefined && answer.asOfMs === undefined && epoch === options.knowledge.epoch)
+      keep(options, answer, query.face)
     return answer
   } catch (error) {
     // Whoever asks the authority itself, as preconditions of writes do, is told that it gave no answer.

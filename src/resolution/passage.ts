@@ -1,7 +1,10 @@
 /** The way of a look-up that comes from another node of this kind, as its header fields tell it (federation/budget.ts). */
 import type { IncomingHttpHeaders } from 'node:http'
 
+/** What one look-up may cost at most: nodes one behind the other, requests to all of them together, and time. */
 export const MAX_HOPS = 8
+export const MAX_SENDS = 32
+export const LOOKUP_MS = 2_000
 
 export interface Passage {
   /** Names of nodes that it has passed, the first asked first. */

@@ -7,6 +7,7 @@
  *   memory        answers here and now while the change feed is fresh, and validates what comes back before keeping it
  *   refuseWhenBehind  refuses what costs more than a refusal, while this process is behind with its work
  *   askedAnew     sees to it that routes are current for who demands the authority's own answer
+ *   foreign       (federation/) asks other nodes for what is theirs, where the operator wants that; nothing of it is kept above
  *   singleFlight  joins look-ups of one key that are under way
  *   shared        Redis: one MGET per tick; an entry counts only if its MAC holds and the change feed agrees
  *   loadShedding  bounds how many wait for an authority
@@ -17,6 +18,7 @@
 import type { Identifier } from '../identifier/identifier.js'
 import type { Answer } from '../record/answer.js'
 import type { Face } from '../record/face.js'
+import type { Passage } from './passage.js'
 
 /** One step of the way a look-up took, for `?explain=1`. */
 export interface Step {
@@ -42,6 +44,10 @@ export interface Query {
   readonly deadlineMs?: number
   /** What the door will send of a record: made while a cache is filled, and kept there. */
   readonly face?: Face
+  /** What it may still cost on other nodes; absent: it comes from no node, and may cost what a look-up may. */
+  readonly passage?: Passage
+  /** Whether the asker has shown who it is: decides whether other nodes are asked for it. Default `public`. */
+  readonly asker?: 'public' | 'known'
   readonly trace?: Trace
 }
 

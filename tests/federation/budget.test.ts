@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Budget, LOOKUP_MS, MAX_SENDS } from '../../src/federation/budget.js'
-import { MAX_HOPS, readPassage } from '../../src/resolution/passage.js'
+import { Budget } from '../../src/federation/budget.js'
+import { LOOKUP_MS, MAX_HOPS, MAX_SENDS, readPassage } from '../../src/resolution/passage.js'
 import { manualClock } from '../support/manual-clock.js'
 
 const clock = manualClock()

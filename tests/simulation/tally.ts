@@ -32,7 +32,7 @@ const LEAST_HIT_SHARE = 0.25
 export function tally(): Counting {
   const counts = {
     checked: 0,
-    tiers: { memory: 0, redis: 0, registry: 0 },
+    tiers: { memory: 0, redis: 0, registry: 0, upstream: 0, remembered: 0 },
     marked: 0,
     failed: 0,
     visible: 0,

@@ -12,6 +12,7 @@ import type { Answer, Found } from '../../record/answer.js'
 import type { Value } from '../../record/record.js'
 import { matchesAnyType, visibleValues } from '../../record/select.js'
 import { Elsewhere } from '../../resolution/elsewhere.js'
+import { LOOKUP_MS, MAX_HOPS, MAX_SENDS } from '../../resolution/passage.js'
 import type { Query, Resolve } from '../../resolution/resolve.js'
 import type { Query as QueryBody } from './codec-body.js'
 import { HANDLE_VALUES, isRestricted } from './codec-face.js'
@@ -39,6 +40,8 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
       identifier: identifier.value,
       face: HANDLE_VALUES,
       deadlineMs: request.deadlineMs,
+      ...passageOf(request.message.header.recursionCount),
+      ...(request.identity === undefined ? {} : { asker: 'known' as const }),
       ...(hasFlag(request.message.header.opFlags, FLAG.authoritative) && { authoritative: true }),
     }
     const answer = await answerOrElsewhere(resolve, query)
@@ -47,6 +50,13 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
     // There is no way to say how old it is, but to leave out that it is the authority's word.
     return answer.stale === undefined ? reply : { ...reply, isAuthoritative: false }
   }
+}
+
+/** Of a request that another server passes on: the protocol tells how many have, but not whom it has passed. */
+function passageOf(recursionCount: number): Pick<Query, 'passage'> {
+  if (recursionCount === 0) return {}
+  const sendsLeft = MAX_SENDS >> Math.min(recursionCount, MAX_HOPS)
+  return { passage: { via: [], hopsLeft: Math.max(0, MAX_HOPS - recursionCount), sendsLeft, timeLeftMs: LOOKUP_MS } }
 }
 
 interface Lookup {

@@ -60,7 +60,7 @@ const STALE_REASON = lengthTag(1)
 const STALE_AS_OF_MS = varintTag(2)
 
 /** The numbers of the enum Tier; 0 is of no known tier. */
-const TIERS: readonly Tier[] = ['memory', 'redis', 'registry']
+const TIERS: readonly Tier[] = ['memory', 'redis', 'registry', 'upstream', 'remembered']
 
 const CODE = lengthTag(1)
 const DETAIL = lengthTag(2)

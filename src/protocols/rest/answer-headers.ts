@@ -6,6 +6,8 @@ const CACHE_STATUS: Readonly<Record<Tier, string>> = {
   memory: 'jiexi; hit; detail=memory',
   redis: 'jiexi; hit; detail=redis',
   registry: 'jiexi; fwd=miss; detail=registry',
+  upstream: 'jiexi; fwd=miss; detail=upstream',
+  remembered: 'jiexi; hit; detail=remembered',
 }
 
 /** Lower-case names. `Age` is the seconds since the answer was last known to be current: 0 unless stale. */
@@ -22,7 +24,8 @@ export function headersOfAnswer(answer: Answer, nowMs: number): Record<string, s
   return headers
 }
 
-/** Seconds since the answer was last known to be current: 0 unless stale. */
-export function ageSecondsOf({ stale }: Answer, nowMs: number): number {
-  return stale === undefined ? 0 : Math.max(0, Math.floor((nowMs - stale.asOfMs) / 1000))
+/** Seconds since the answer was last known to be current: 0 unless it is stale, or another node's. */
+export function ageSecondsOf({ stale, asOfMs }: Answer, nowMs: number): number {
+  const sinceMs = stale?.asOfMs ?? asOfMs
+  return sinceMs === undefined ? 0 : Math.max(0, Math.floor((nowMs - sinceMs) / 1000))
 }

@@ -9,10 +9,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Type } from 'typebox'
 import { NodeError } from '../../platform/errors.js'
 import type { Answer } from '../../record/answer.js'
+import { readPassage } from '../../resolution/passage.js'
 import type { Query } from '../../resolution/resolve.js'
 import type { WriteTokens } from '../../resolution/write-token.js'
 
-export type Demands = Pick<Query, 'authoritative' | 'minVersion' | 'token'>
+export type Demands = Pick<Query, 'authoritative' | 'minVersion' | 'token' | 'passage'>
 
 export const TOKEN_HEADER = 'jiexi-token'
 
@@ -43,7 +44,9 @@ export async function readDemands(
   headers: IncomingHttpHeaders,
 ): Promise<Demands> {
   const text = headers[TOKEN_HEADER]
+  const passage = readPassage(headers)
   return {
+    ...(passage === undefined ? {} : { passage }),
     ...(asked.authoritative ? { authoritative: true } : {}),
     ...(asked.minVersion === undefined ? {} : { minVersion: asked.minVersion }),
     ...(text === undefined ? {} : { token: await tokens.read(String(text)) }),

@@ -106,7 +106,7 @@ const ResolveResultShape = Type.Object({
   identifier: Type.String({ description: 'as asked' }),
   status: Type.Integer(),
   version: Type.Optional(Type.Integer({ description: 'of the record or its withdrawal; 0: never registered' })),
-  tier: Type.Optional(Type.Enum(['memory', 'redis', 'registry'])),
+  tier: Type.Optional(Type.Enum(['memory', 'redis', 'registry', 'upstream', 'remembered'])),
   ageSeconds: Type.Optional(
     Type.Integer({ description: 'since the answer was last known to be current: 0 unless stale' }),
   ),

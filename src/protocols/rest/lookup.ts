@@ -32,7 +32,11 @@ export function lookup(door: RestOptions, authenticate: Authenticate): Handler {
     const identifier = identifierInPath(url, '/v1/identifiers/')
     const options = readLookupOptions(queryIn(url))
     const media = chooseMediaType(request.headers.accept, MEDIA_TYPES)
-    const query = { identifier, ...(await readDemands(door.tokens, options, request.headers)) }
+    const query = {
+      identifier,
+      ...askerOf(principal),
+      ...(await readDemands(door.tokens, options, request.headers)),
+    }
     if (options.explain) return reply.header('cache-control', 'no-store').send(await explain(door, query, principal))
 
     const current = await door.resolve(query)
@@ -44,6 +48,11 @@ export function lookup(door: RestOptions, authenticate: Authenticate): Handler {
     const found = requireFound(answer)
     return show(reply, found, { reader: await readerFor(door, principal, found), media, options })
   }
+}
+
+/** Whether other nodes are asked may depend on it. */
+export function askerOf({ kind }: Principal): Pick<Query, 'asker'> {
+  return kind === 'anonymous' ? {} : { asker: 'known' }
 }
 
 export async function readerFor(door: RestOptions, principal: Principal, answer: Answer) {

@@ -43,12 +43,12 @@ const MAX_HEADS = 8_192
 const MAX_LENGTH = 2 ** 24
 
 type Heads = Map<number, PlainHead>
-const heads: Readonly<Record<Tier, Heads>> = { memory: new Map(), redis: new Map(), registry: new Map() }
+const heads: Readonly<Partial<Record<Tier, Heads>>> = { memory: new Map(), redis: new Map(), registry: new Map() }
 
 export function plainHead(answer: Found, length: number, nowMs: number): PlainHead {
-  // A stale answer ages with every second.
-  if (answer.stale !== undefined || length >= MAX_LENGTH) return makeHead(answer, length, nowMs)
   const ofTier = heads[answer.tier]
+  // A stale answer ages with every second, and so does another node's.
+  if (ofTier === undefined || answer.stale !== undefined || length >= MAX_LENGTH) return makeHead(answer, length, nowMs)
   const which = answer.version * MAX_LENGTH + length
   const known = ofTier.get(which)
   if (known !== undefined) return known

@@ -18,6 +18,7 @@ import type { Authenticate } from '../http/authenticate.js'
 import { minVersionRefusal, readDemands } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { identifierError } from './identifier-path.js'
+import { askerOf } from './lookup.js'
 import { queryIn, readBatchOptions } from './lookup-options.js'
 import { PLAIN_JSON } from './plain-json.js'
 import { readerOf } from './readers.js'
@@ -40,7 +41,7 @@ export function resolveBatch(door: RestOptions, authenticate: Authenticate) {
     const asked = readBatchOptions(queryIn(request.raw.url!))
     const media = chooseMediaType(request.headers.accept, offersFor(request.body))
     const identifiers = readIdentifiers(request.body)
-    const demands = await readDemands(door.tokens, asked, request.headers)
+    const demands = { ...askerOf(principal), ...(await readDemands(door.tokens, asked, request.headers)) }
     const routes = principal.kind === 'anonymous' ? undefined : await door.routes()
     const readerFor = (answer: Answer): Reader => readerIn(routes, principal, answer)
 

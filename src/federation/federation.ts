@@ -1,0 +1,198 @@
+/** This node among the others, as its settings say it: whom it asks, what it lets itself be sent to, whom it watches. */
+import type { KeyObject } from 'node:crypto'
+import { AddressGuard, type AllowedNetwork } from '../platform/address-guard.js'
+import type { Clock } from '../platform/clock.js'
+import { messageOf, type NodeError } from '../platform/errors.js'
+import type { Logger } from '../platform/logger.js'
+import { retryBudget } from '../platform/retry-budget.js'
+import type { Config } from '../platform/settings.js'
+import {
+  formatServerAddress,
+  parseServerAddress,
+  type ServerAddress,
+} from '../protocols/handle/client/server-address.js'
+import type { RouteTable, RoutingOptions, SelfBuilt } from '../resolution/authorities.js'
+import type { Layer } from '../resolution/resolve.js'
+import { Delegates, lookupServers, readSites, siteNode } from './delegates.js'
+import { foreign } from './foreign.js'
+import type { ForeignNode } from './foreign-answer.js'
+import { ForeignCache } from './foreign-cache.js'
+import { httpNode } from './http-node.js'
+import { nativeNode } from './native-node.js'
+import { type KnownPeer, Peers } from './peers.js'
+import { selfBuiltOf, startProbes } from './probes.js'
+
+export interface FederationOptions {
+  readonly config: Pick<
+    Config,
+    | 'parent'
+    | 'foreign'
+    | 'peerNetworks'
+    | 'proxiedPrefixes'
+    | 'foreignTtlSeconds'
+    | 'foreignCacheBytes'
+    | 'maxStaleSeconds'
+    | 'probeSeconds'
+  >
+  /** Of the parent: only what it has signed counts then. */
+  readonly parentKey?: KeyObject | undefined
+  readonly routes: RoutingOptions['routes']
+  readonly clock: Clock
+  readonly log: Pick<Logger, 'warn' | 'error'>
+  /** The same on all replicas of this node, and nobody else's. */
+  readonly self: string
+}
+
+export interface Federation {
+  readonly layer: Layer
+  peers(): KnownPeer[]
+  usage(): { readonly entries: number; readonly bytes: number }
+  /** Begins to watch. */
+  start(): void
+  stop(): Promise<void>
+}
+
+const MAX_UNDER_WAY = 512
+const RETRIES = { share: 0.1, most: 10 }
+export const PARENT = 'parent'
+export const ALL = 'all'
+
+export function federation(options: FederationOptions): Federation {
+  const { config, clock, routes, self, log } = options
+  const peers = new Peers({ clock })
+  const networks = new Map(Object.entries(config.peerNetworks))
+  const common = { peers, retries: retryBudget(RETRIES), clock, self, maxTtlSeconds: config.foreignTtlSeconds }
+  const delegates = new Delegates({ ...common, guardFor: guards(networks) })
+  const parent = parentNode(options, common)
+  const cache = new ForeignCache({
+    clock,
+    capacityBytes: config.foreignCacheBytes,
+    maxStaleSeconds: config.maxStaleSeconds,
+  })
+  const isProxied = (prefix: string) => config.proxiedPrefixes.includes(ALL) || config.proxiedPrefixes.includes(prefix)
+  const watched = { parent, delegates, peers, routes }
+  let probes: ReturnType<typeof startProbes> | undefined
+  return {
+    layer: foreign({
+      routes,
+      cache,
+      clock,
+      self,
+      parent,
+      policy: config.foreign,
+      delegateOf: (prefix, selfBuilt) => (isProxied(prefix) ? delegates.nodeFor(prefix, selfBuilt) : undefined),
+      maxUnderWay: MAX_UNDER_WAY,
+      onSuspicion: suspicionsTo(log, clock),
+    }),
+    peers: () => peers.list(),
+    usage: () => cache.usage(),
+    start() {
+      if (config.probeSeconds === 0) return
+      const onFailure = (error: unknown) => log.warn(`Other nodes could not be probed: ${messageOf(error)}`)
+      probes = startProbes({ intervalMs: config.probeSeconds * 1000, targets: () => targetsOf(watched), onFailure })
+    },
+    async stop() {
+      await probes?.stop()
+      await Promise.all([parent?.close(), delegates.close()])
+    },
+  }
+}
+
+const SUSPICION_MS = 1_000
+
+/** One a second: whoever lies must not fill the log as well. */
+function suspicionsTo(log: Pick<Logger, 'warn'>, clock: Clock): (key: string, error: NodeError) => void {
+  let quietUntilMs = 0
+  let untold = 0
+  return (identifier, error) => {
+    untold += 1
+    if (clock.monotonicMs() < quietUntilMs) return
+    const about = { identifier, reason: error.message, ...(untold > 1 ? { times: untold } : {}) }
+    log.warn('Another node gives what cannot count, or leads where this node does not go.', about)
+    quietUntilMs = clock.monotonicMs() + SUSPICION_MS
+    untold = 0
+  }
+}
+
+type Common = Omit<Parameters<typeof siteNode>[2], 'guard'>
+
+function parentNode(options: FederationOptions, common: Common): ForeignNode | undefined {
+  const { config, parentKey } = options
+  const addresses = config.parent ?? []
+  const [first] = addresses
+  if (first === undefined) return undefined
+  const allowed = config.peerNetworks[PARENT] ?? []
+  for (const address of addresses) common.peers.settle(withoutSlash(address), 'parent', [])
+  if (/^https?:/.test(first)) {
+    const guard = new AddressGuard({ allowed, given: addresses.map(placeOf) })
+    const urls = addresses.map(withoutSlash)
+    const follow: Parameters<typeof httpNode>[0]['follow'] = async (sites, lookup) => {
+      const node = siteNode('the server that the parent node names', sites, {
+        ...common,
+        guard: new AddressGuard({ allowed }),
+      })
+      try {
+        return await node.ask(lookup)
+      } finally {
+        await node.close()
+      }
+    }
+    return httpNode({ ...common, urls, guard, follow })
+  }
+  const servers = addresses.map(requireServer)
+  const key = parentKey === undefined ? {} : { publicKey: parentKey }
+  const start = { kind: 'root' as const, servers, ...key }
+  const isCertified = parentKey !== undefined
+  return nativeNode({ ...common, name: 'the parent node', start, guard: new AddressGuard({ allowed }), isCertified })
+}
+
+function requireServer(text: string): ServerAddress {
+  const parsed = parseServerAddress(text)
+  // Settings are checked before.
+  if (!parsed.ok) throw new RangeError(parsed.reason)
+  return parsed.value
+}
+
+function placeOf(text: string): { readonly host: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(text)
+  return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) }
+}
+
+function withoutSlash(text: string): string {
+  return text.replace(/\/$/, '')
+}
+
+/** One for each peer: what is allowed for one is allowed for no other. */
+function guards(networks: ReadonlyMap<string, readonly AllowedNetwork[]>): (prefix: string) => AddressGuard {
+  const strict = new AddressGuard({})
+  const made = new Map([...networks].map(([peer, allowed]) => [peer, new AddressGuard({ allowed })]))
+  return (prefix) => made.get(prefix) ?? strict
+}
+
+interface Watched {
+  readonly parent: ForeignNode | undefined
+  readonly delegates: Delegates
+  readonly peers: Peers
+  readonly routes: RoutingOptions['routes']
+}
+
+async function targetsOf({ parent, delegates, peers, routes }: Watched): Promise<(() => Promise<void>)[]> {
+  const table = await routes()
+  delegates.keepOnly(table)
+  settlePeers(peers, table)
+  const nodes = selfBuiltOf(table).flatMap(({ prefix, selfBuilt }) => delegates.nodeFor(prefix, selfBuilt) ?? [])
+  return [...(parent === undefined ? [] : [parent]), ...nodes].map((node) => () => node.probe())
+}
+
+/** Which prefixes an address answers for. */
+function settlePeers(peers: Peers, table: RouteTable): void {
+  const prefixes = new Map<string, string[]>()
+  for (const { prefix, selfBuilt } of selfBuiltOf(table))
+    for (const name of namesOf(selfBuilt)) prefixes.set(name, [...(prefixes.get(name) ?? []), prefix])
+  peers.settleEnterprises(prefixes)
+}
+
+function namesOf({ service }: SelfBuilt): ReadonlySet<string> {
+  const servers = readSites(service.sites).flatMap(lookupServers)
+  return new Set(servers.map(({ address }) => formatServerAddress(address)))
+}

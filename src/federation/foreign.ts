@@ -1,0 +1,170 @@
+/**
+ * Look-ups that other nodes answer: those of prefixes that are not this node's, by the node above; and those of prefixes whose
+ * holders have servers of their own, where the operator wants them asked from here.
+ *
+ *   the routing table    ours: on to the registry, with nothing of this touched
+ *   what is remembered   answers while they hold; a prefix that nobody answers for
+ *   one flight           look-ups of one identifier that are under way are joined
+ *   the other node       within the budget of the look-up
+ *
+ * Who cannot be asked is never taken for "not registered": the last answer is given, marked stale, or the look-up fails.
+ */
+
+import type { Clock } from '../platform/clock.js'
+import { isUnavailable, NodeError } from '../platform/errors.js'
+import { type Answer, answerWith } from '../record/answer.js'
+import { authorityOf, type RouteTable, type RoutingOptions, type SelfBuilt } from '../resolution/authorities.js'
+import { Elsewhere } from '../resolution/elsewhere.js'
+import type { Layer, Query, Resolve } from '../resolution/resolve.js'
+import { Budget } from './budget.js'
+import { type ForeignNode, isSuspicious } from './foreign-answer.js'
+import type { ForeignCache } from './foreign-cache.js'
+
+/** What becomes of a look-up that is another node's: it is followed, its asker is told where to go, or not even that. */
+export type ForeignPolicy = 'follow' | 'refer' | 'refuse'
+
+export interface ForeignOptions {
+  readonly routes: RoutingOptions['routes']
+  readonly cache: ForeignCache
+  readonly clock: Clock
+  /** This node's own name among the others. */
+  readonly self: string
+  /** Absent: none is known. */
+  readonly parent?: ForeignNode | undefined
+  readonly policy: Readonly<Record<'public' | 'known', ForeignPolicy>>
+  /** Undefined: its askers are referred to it. */
+  readonly delegateOf: (prefix: string, selfBuilt: SelfBuilt) => ForeignNode | undefined
+  /** Look-ups under way at once; more are refused. */
+  readonly maxUnderWay: number
+  /** Told of lies and traps: answers that cannot count, signatures that are none, forbidden addresses. */
+  readonly onSuspicion?: (key: string, error: NodeError) => void
+}
+
+interface Target {
+  readonly node: ForeignNode
+  /** The delegation, by which answers are remembered. */
+  readonly route: string
+}
+
+export function foreign(options: ForeignOptions): Layer {
+  const lookups = new Lookups(options)
+  return (next) => (query) => {
+    const routes = options.routes()
+    return routes instanceof Promise
+      ? routes.then((loaded) => answer(next, query, loaded))
+      : answer(next, query, routes)
+  }
+
+  function answer(next: Resolve, query: Query, routes: RouteTable): Answer | Promise<Answer> {
+    const target = targetOf(options, query, routes)
+    return target === undefined ? next(query) : lookups.answer(query, target)
+  }
+}
+
+/** Undefined: it is for the layers below to answer, to refer or to refuse. @throws Elsewhere */
+function targetOf(
+  options: ForeignOptions,
+  { identifier, asker = 'public' }: Query,
+  routes: RouteTable,
+): Target | undefined {
+  const authority = authorityOf(routes, identifier)
+  if (authority.kind === 'registry' || authority.kind === 'suspended') return undefined
+  const policy = options.policy[asker]
+  if (authority.kind === 'self-built') {
+    const { route, selfBuilt } = authority
+    const node = policy === 'follow' ? options.delegateOf(route.prefix, selfBuilt) : undefined
+    return node && { node, route: `${route.prefix} ${selfBuilt.version}` }
+  }
+  if (policy === 'refuse') throw new Elsewhere({ why: 'foreign', prefix: identifier.prefix, service: undefined })
+  return options.parent === undefined || policy === 'refer' ? undefined : { node: options.parent, route: '' }
+}
+
+class Lookups {
+  private readonly options: ForeignOptions
+  private readonly underWay = new Map<string, Promise<Answer>>()
+  private count = 0
+
+  constructor(options: ForeignOptions) {
+    this.options = options
+  }
+
+  answer(query: Query, target: Target): Answer | Promise<Answer> {
+    const { cache } = this.options
+    const { key, prefix } = query.identifier
+    if (query.authoritative !== true) {
+      const held = cache.find(key, target.route)
+      if (held !== undefined) {
+        query.trace?.step('remembered', 'hit')
+        return held
+      }
+      if (target.route === '') cache.requireSomebody(prefix)
+    }
+    query.trace?.step('remembered', query.authoritative ? 'skipped' : 'miss')
+    return this.joined(query, target)
+  }
+
+  private joined(query: Query, target: Target): Promise<Answer> {
+    const { key } = query.identifier
+    const flight = this.underWay.get(key)
+    // One that other nodes send while this node waits for them would wait for itself.
+    if (flight !== undefined && query.passage !== undefined) throw circle(key)
+    if (flight !== undefined && query.authoritative !== true) {
+      query.trace?.step('upstream', 'joined')
+      return flight
+    }
+    const answer = this.ask(query, target)
+    this.underWay.set(key, answer)
+    const land = () => {
+      if (this.underWay.get(key) === answer) this.underWay.delete(key)
+    }
+    answer.then(land, land)
+    return answer
+  }
+
+  private async ask(query: Query, target: Target): Promise<Answer> {
+    if (this.count >= this.options.maxUnderWay)
+      throw new NodeError('overloaded', `${this.count} look-ups wait for other nodes already; try again in a second.`, {
+        retryAfterSeconds: 1,
+      })
+    this.count += 1
+    try {
+      return await this.askNode(query, target)
+    } catch (error) {
+      return this.instead(query, target, error)
+    } finally {
+      this.count -= 1
+    }
+  }
+
+  private async askNode({ identifier, passage, trace }: Query, { node, route }: Target): Promise<Answer> {
+    const { clock, self, cache } = this.options
+    // A flight that others may join has a time of its own; one that another node waits for has that node's.
+    const deadlineMs = passage === undefined ? undefined : clock.monotonicMs() + passage.timeLeftMs
+    const budget = new Budget({ clock, self, deadlineMs, passage })
+    const { answer, ttlSeconds } = await node.ask({ identifier, budget, trace })
+    trace?.step('upstream', answer.kind)
+    const dated = answer.asOfMs === undefined ? answerWith(answer, { asOfMs: clock.nowMs() }) : answer
+    cache.put(identifier.key, { answer: dated, ttlSeconds }, route)
+    return dated
+  }
+
+  /** The last answer, marked; or the failure, which is never "not registered". */
+  private instead({ identifier, trace }: Query, { route }: Target, error: unknown): Answer {
+    const { cache, onSuspicion } = this.options
+    if (!(error instanceof NodeError)) throw error
+    if (error.code === 'prefix-not-served' && route === '') cache.noteNobody(identifier.prefix, error.message)
+    if (!isUnavailable(error)) throw error
+    if (isSuspicious(error)) onSuspicion?.(identifier.key, error)
+    const held = cache.findStale(identifier.key, route)
+    trace?.step('upstream', held === undefined ? `failed: ${error.message}` : 'stale')
+    if (held === undefined) throw error
+    return held
+  }
+}
+
+function circle(key: string): NodeError {
+  return new NodeError(
+    'authority-unavailable',
+    `Nodes refer to one another in a circle: this one is asking for ${key} itself.`,
+  )
+}

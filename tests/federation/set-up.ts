@@ -1,0 +1,56 @@
+/** The other nodes as a node knows them, over real sockets, above an own registry that only counts. */
+import type { KeyObject } from 'node:crypto'
+import { afterEach } from 'vitest'
+import { type Federation, federation } from '../../src/federation/federation.js'
+import { parseIdentifier } from '../../src/identifier/parse.js'
+import { systemClock } from '../../src/platform/clock.js'
+import { readConfig } from '../../src/platform/config.js'
+import type { Answer } from '../../src/record/answer.js'
+import type { Route } from '../../src/resolution/authorities.js'
+import type { Query, Step } from '../../src/resolution/resolve.js'
+
+export const cleanUps: (() => unknown)[] = []
+afterEach(async () => {
+  for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await cleanUp()
+})
+
+export interface Looking {
+  /** Demands nothing but the identifier, unless told. */
+  ask(identifier: string, more?: Omit<Query, 'identifier'>): Promise<Answer>
+  readonly steps: Step[]
+  /** Look-ups that came through to this node's own tiers. */
+  readonly local: () => number
+  readonly suspicions: string[]
+  readonly routes: Map<string, Route>
+  readonly others: Federation
+}
+
+export const OWN_PREFIX = '88.200.1'
+
+export function looking(
+  environment: Readonly<Record<string, string>>,
+  more: { readonly parentKey?: KeyObject } = {},
+): Looking {
+  const config = readConfig({ JIEXI_PROBE_SECONDS: '0', ...environment })
+  const routes = new Map<string, Route>([[OWN_PREFIX, { prefix: OWN_PREFIX, state: 'active' }]])
+  const suspicions: string[] = []
+  const log = {
+    warn: (...said: unknown[]) => void suspicions.push(JSON.stringify(said)),
+    error: () => undefined,
+  }
+  const others = federation({ config, routes: () => routes, clock: systemClock, log, self: 'here', ...more })
+  cleanUps.push(() => others.stop())
+  let local = 0
+  const resolve = others.layer(({ identifier: { key, prefix } }) => {
+    local += 1
+    return { kind: 'absent', key, prefix, version: 0, tier: 'registry', stamp: 0 }
+  })
+  const steps: Step[] = []
+  const trace = { step: (layer: string, outcome: string) => void steps.push({ layer, outcome, atMs: 0 }) }
+  const ask = async (text: string, query: Omit<Query, 'identifier'> = {}) => {
+    const parsed = parseIdentifier(text)
+    if (!parsed.ok) throw new Error(text)
+    return resolve({ identifier: parsed.value, trace, ...query })
+  }
+  return { ask, steps, local: () => local, suspicions, routes, others }
+}
