@@ -34,6 +34,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['platform/redis.ts'],
   undici: ['platform/http-client.ts'],
   'prom-client': ['observability/'],
+  '@opentelemetry/': ['observability/'],
   'lru-cache': ['resolution/', 'registry/', 'federation/'],
   'csv-parse': ['registry/', 'demo/'],
   commander: ['cli/'],

@@ -122,8 +122,8 @@ function parentNode(options: FederationOptions, common: Common): ForeignNode | u
   const [first] = addresses
   if (first === undefined) return undefined
   const allowed = config.peerNetworks[PARENT] ?? []
-  for (const address of addresses) common.peers.settle(withoutSlash(address), 'parent', [])
   if (/^https?:/.test(first)) {
+    for (const address of addresses) common.peers.settle(withoutSlash(address), 'parent', [])
     const guard = new AddressGuard({ allowed, given: addresses.map(placeOf) })
     const urls = addresses.map(withoutSlash)
     const follow: Parameters<typeof httpNode>[0]['follow'] = async (sites, lookup) => {
@@ -140,6 +140,7 @@ function parentNode(options: FederationOptions, common: Common): ForeignNode | u
     return httpNode({ ...common, urls, guard, follow })
   }
   const servers = addresses.map(requireServer)
+  for (const server of servers) common.peers.settle(formatServerAddress(server), 'parent', [])
   const key = parentKey === undefined ? {} : { publicKey: parentKey }
   const start = { kind: 'root' as const, servers, ...key }
   const isCertified = parentKey !== undefined
@@ -155,7 +156,7 @@ function requireServer(text: string): ServerAddress {
 
 function placeOf(text: string): { readonly host: string; readonly port: number } {
   const { hostname, port, protocol } = new URL(text)
-  return { host: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) }
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
 }
 
 function withoutSlash(text: string): string {

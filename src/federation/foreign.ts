@@ -10,14 +10,15 @@
  * Who cannot be asked is never taken for "not registered": the last answer is given, marked stale, or the look-up fails.
  */
 
+import { startLookupSpan } from '../observability/spans.js'
 import type { Clock } from '../platform/clock.js'
 import { isUnavailable, NodeError } from '../platform/errors.js'
 import { type Answer, answerWith } from '../record/answer.js'
 import { authorityOf, type RouteTable, type RoutingOptions, type SelfBuilt } from '../resolution/authorities.js'
 import { Elsewhere } from '../resolution/elsewhere.js'
-import type { Layer, Query, Resolve } from '../resolution/resolve.js'
+import type { Layer, Query, Resolve, Trace } from '../resolution/resolve.js'
 import { Budget } from './budget.js'
-import { type ForeignNode, isSuspicious } from './foreign-answer.js'
+import { type ForeignAnswer, type ForeignNode, isSuspicious } from './foreign-answer.js'
 import type { ForeignCache } from './foreign-cache.js'
 
 /** What becomes of a look-up that is another node's: it is followed, its asker is told where to go, or not even that. */
@@ -103,22 +104,26 @@ class Lookups {
     return this.joined(query, target)
   }
 
-  private joined(query: Query, target: Target): Promise<Answer> {
+  private joined(query: Query, target: Target): Answer | Promise<Answer> {
     const { key } = query.identifier
-    const flight = this.underWay.get(key)
-    // One that other nodes send while this node waits for them would wait for itself.
-    if (flight !== undefined && query.passage !== undefined) throw circle(key)
-    if (flight !== undefined && query.authoritative !== true) {
+    const flight = query.authoritative === true ? undefined : this.underWay.get(key)
+    if (flight !== undefined) {
       query.trace?.step('upstream', 'joined')
-      return flight
+      // One that comes back from where it was sent waits for itself here: in place of a circle, its asker's time-out.
+      return query.passage === undefined ? flight : inTime(flight, query.passage.timeLeftMs)
     }
     const answer = this.ask(query, target)
+    // What another node allows it to cost is too little for others to rely on.
+    if (query.passage === undefined) this.remember(key, answer)
+    return answer
+  }
+
+  private remember(key: string, answer: Promise<Answer>): void {
     this.underWay.set(key, answer)
     const land = () => {
       if (this.underWay.get(key) === answer) this.underWay.delete(key)
     }
     answer.then(land, land)
-    return answer
   }
 
   private async ask(query: Query, target: Target): Promise<Answer> {
@@ -141,7 +146,9 @@ class Lookups {
     // A flight that others may join has a time of its own; one that another node waits for has that node's.
     const deadlineMs = passage === undefined ? undefined : clock.monotonicMs() + passage.timeLeftMs
     const budget = new Budget({ clock, self, deadlineMs, passage })
-    const { answer, ttlSeconds } = await node.ask({ identifier, budget, trace })
+    const { answer, ttlSeconds } = await inSpan(identifier.key, trace, (steps) =>
+      node.ask({ identifier, budget, trace: steps }),
+    )
     trace?.step('upstream', answer.kind)
     const dated = answer.asOfMs === undefined ? answerWith(answer, { asOfMs: clock.nowMs() }) : answer
     cache.put(identifier.key, { answer: dated, ttlSeconds }, route)
@@ -162,9 +169,31 @@ class Lookups {
   }
 }
 
-function circle(key: string): NodeError {
-  return new NodeError(
-    'authority-unavailable',
-    `Nodes refer to one another in a circle: this one is asking for ${key} itself.`,
-  )
+/** What is asked of other nodes, and what each says, goes into the trace of the look-up and into a span. */
+async function inSpan(
+  key: string,
+  trace: Trace | undefined,
+  ask: (steps: Trace) => Promise<ForeignAnswer>,
+): Promise<ForeignAnswer> {
+  const span = startLookupSpan('ask other nodes', key)
+  const step = (layer: string, outcome: string) => {
+    trace?.step(layer, outcome)
+    span.step(layer, outcome)
+  }
+  try {
+    const answered = await ask({ step })
+    span.end(answered.answer.kind)
+    return answered
+  } catch (error) {
+    span.failed(error)
+    throw error
+  }
+}
+
+function inTime(flight: Promise<Answer>, withinMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new NodeError('authority-unavailable', 'The look-up is given up: its time is over.'))
+    const timer = setTimeout(late, withinMs)
+    flight.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }

@@ -39,6 +39,14 @@ describe('what is read', () => {
       trustProxy: false,
       drainSeconds: 12,
       nodeName: os.hostname(),
+      parent: undefined,
+      parentPublicKey: undefined,
+      foreign: { public: 'follow', known: 'follow' },
+      peerNetworks: {},
+      proxiedPrefixes: [],
+      foreignTtlSeconds: 300,
+      foreignCacheBytes: 33_554_432,
+      probeSeconds: 30,
     })
     expect(Object.isFrozen(config)).toBe(true)
   })
@@ -91,6 +99,21 @@ describe('what is read', () => {
     ],
     ['JIEXI_HANDLE_PLAIN_PASSWORDS', 'true', { handlePlainPasswords: true }],
     ['JIEXI_COUNTRY_HEADER', 'CF-IPCountry', { countryHeader: 'CF-IPCountry' }],
+    ['JIEXI_PARENT', 'tcp://203.0.113.9:2641', { parent: ['tcp://203.0.113.9:2641'] }],
+    ['JIEXI_PARENT', 'https://a.example, https://b.example/', { parent: ['https://a.example', 'https://b.example/'] }],
+    ['JIEXI_FOREIGN', 'Refer', { foreign: { public: 'refer', known: 'refer' } }],
+    ['JIEXI_FOREIGN', 'public=refuse, known=follow', { foreign: { public: 'refuse', known: 'follow' } }],
+    [
+      'JIEXI_PEER_NETWORKS',
+      'parent=10.0.0.0/8:2641,88.118.8=[fd00::/8]:1-9',
+      {
+        peerNetworks: {
+          parent: [{ address: '10.0.0.0', bits: 8, leastPort: 2641, mostPort: 2641 }],
+          '88.118.8': [{ address: 'fd00::', bits: 8, leastPort: 1, mostPort: 9 }],
+        },
+      },
+    ],
+    ['JIEXI_PROXIED_PREFIXES', '88.118.8, 88.118.9', { proxiedPrefixes: ['88.118.8', '88.118.9'] }],
   ])('%s=%s', (name, text, expected) => {
     expect(readConfig({ [name]: text })).toMatchObject(expected)
   })
@@ -107,6 +130,16 @@ describe('what is refused', () => {
     ['JIEXI_HANDLE_HTTP_PORT', 'off'],
     ['JIEXI_HANDLE_PUBLIC_ADDRESS', 'example.org'],
     ['JIEXI_HANDLE_ADMINISTRATORS', '0.NA/88.118'],
+    ['JIEXI_PARENT', '203.0.113.9'],
+    ['JIEXI_PARENT', 'tcp://203.0.113.9:2641,https://a.example'],
+    ['JIEXI_PARENT', 'https://user:word@a.example'],
+    ['JIEXI_PARENT', 'https://a.example/path'],
+    ['JIEXI_FOREIGN', 'ask'],
+    ['JIEXI_FOREIGN', 'public=follow'],
+    ['JIEXI_FOREIGN', 'public=follow,known=ask'],
+    ['JIEXI_PEER_NETWORKS', '10.0.0.0/8:2641'],
+    ['JIEXI_PEER_NETWORKS', 'parent=10.0.0.0/8'],
+    ['JIEXI_PROXIED_PREFIXES', '88.118/x'],
     ['JIEXI_HANDLE_ADMINISTRATORS', '300:88.118'],
     ['JIEXI_HANDLE_ADMINISTRATORS', '4294967296:0.NA/88.118'],
     ['JIEXI_HANDLE_ADMINISTRATORS', '300:0.NA/88.118,'],

@@ -47,8 +47,9 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
     const answer = await answerOrElsewhere(resolve, query)
     if (answer instanceof Elsewhere) return foreignReply(answer, request)
     const reply = await replyTo(answer, { request, asked: body, reads })
-    // There is no way to say how old it is, but to leave out that it is the authority's word.
-    return answer.stale === undefined ? reply : { ...reply, isAuthoritative: false }
+    // There is no way to say how old it is, or that another node said it, but to leave out that it is the authority's word.
+    const isOwnWord = answer.stale === undefined && answer.asOfMs === undefined
+    return isOwnWord ? reply : { ...reply, isAuthoritative: false }
   }
 }
 

@@ -14,7 +14,9 @@ export function refusalOf(answer: Exclude<Answer, Found>): NodeError {
     case 'absent':
       return new NodeError(
         'identifier-absent',
-        `${answer.key} is not registered; this node is responsible for ${answer.prefix}.`,
+        answer.asOfMs === undefined
+          ? `${answer.key} is not registered; this node is responsible for ${answer.prefix}.`
+          : `${answer.key} is not registered, as the node says that is responsible for ${answer.prefix}.`,
       )
     case 'withdrawn': {
       const when = new Date(answer.withdrawnAtMs).toISOString()
