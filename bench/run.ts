@@ -7,6 +7,7 @@ import type { Bench } from './bench.js'
 import { type Findings, findings } from './report/findings.js'
 import type { Found } from './report/report.js'
 import { measurePostgresRows, measureRedisRows } from './rows/cold-rows.js'
+import { measureFederation } from './rows/federation.js'
 import { HANDLE_ROWS, measureHandleRows } from './rows/handle-rows.js'
 import { loadDataset, measureImport } from './rows/import.js'
 import { measureMemoryCache } from './rows/memory-cache.js'
@@ -53,6 +54,7 @@ export async function runRows(bench: Bench): Promise<Found> {
     if (results.wants('workers')) await measureWorkers(bench, results)
     await results.group(MIXED_ROWS, () => measureMixedRows(bench, api, results))
     await measureVisibility(bench, api, results)
+    await measureFederation(bench, results)
   }
   const databaseOf = scaledDatabases(bench)
   await results.row('scale', () => measureScale(bench, databaseOf))

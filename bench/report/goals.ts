@@ -132,6 +132,19 @@ export const GOALS: readonly Goal[] = [
     unit: 'µs',
     figure: ({ visibility }) => visibility[0]?.max,
   },
+  {
+    row: 'federation',
+    what: 'p99 of local look-ups while the node above misbehaves at its worst, to that in calm',
+    bound: 'at most',
+    target: 1.5,
+    unit: '×',
+    figure: ({ latency: points }) => {
+      const ofRow = points.filter(({ name }) => name === 'federation')
+      const calm = ofRow.find(({ side }) => side === 'calm')
+      const troubled = ofRow.filter(({ side }) => side !== 'calm').map(({ p99 }) => p99)
+      return calm && troubled.length > 0 ? Math.max(...troubled) / calm.p99 : undefined
+    },
+  },
 ]
 
 /** Those of the rows that were asked for. */

@@ -28,6 +28,7 @@ export const ROW_NAMES = [
   'latency-crowd',
   'memory-cache',
   'visible',
+  'federation',
 ] as const
 
 export type RowName = (typeof ROW_NAMES)[number]
