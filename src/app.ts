@@ -1,11 +1,12 @@
 /** The composition root: makes one running node of the parts. Only main.ts and tests import it. */
 import { randomUUID } from 'node:crypto'
 import { type LoadedDemo, loadDemo } from './demo/load.js'
-import { type Core, doorsOf, listen, type Membership, requireFreePorts } from './doors.js'
+import { type Core, doorsOf, isReady, listen, type Membership, requireFreePorts } from './doors.js'
 import { type Federation, federation } from './federation/federation.js'
 import { parentKeyIn } from './federation/parent-key.js'
 import type { Snapshot } from './observability/machine-metrics.js'
 import { nodeMetrics } from './observability/metrics.js'
+import { trafficMeter } from './observability/traffic.js'
 import {
   type OpenedDatabase,
   type OpenedRedis,
@@ -37,6 +38,8 @@ import { currentRoutes, lastKnownRoutes, type Routes } from './registry/routes.j
 import { nodeSecret } from './registry/secrets.js'
 import { findStalenessBounds, noteStalenessBound } from './registry/staleness-bounds.js'
 import { visibleWaits } from './registry/visible-waits.js'
+import { serviceMinutes } from './reporting/traffic/service-minutes.js'
+import { trafficStore } from './reporting/traffic/traffic-store.js'
 import { authorities, referOrRefuse } from './resolution/authorities.js'
 import { askedAnew, withToken } from './resolution/catching-up.js'
 import { changeKnowledge } from './resolution/change-knowledge.js'
@@ -116,6 +119,7 @@ async function start(
   const registry: Registry = joinWrites({
     db,
     clock,
+    registered: core.traffic.registered,
     committed: (change) => {
       knowledge.noteOwnWrite(change)
       shared?.forget(change.keys.flatMap((key) => nameIn('identifier', key) ?? []))
@@ -136,6 +140,7 @@ async function start(
   const findBounds = () => findStalenessBounds(db)
   const waits = visibleWaits({ clock, knowledge, boundMs: config.stalenessBoundMs, findBounds })
   const tokens = writeTokens({ knowledge, catchUp })
+  await count(core, life)
   const ports: OpenPorts = { ...membership?.handle }
   const nodeSite = await untilAvailable(log, () => currentNodeSite(db, knowledge))
   const { privateKey } = await untilAvailable(log, () => configuredSigningKey(db, config))
@@ -206,7 +211,20 @@ export async function maintain({ config, log, life, db }: Omit<Opening, 'kinds'>
   })
 }
 
-function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics'>): Core {
+/** Stores what is counted of the traffic, until after the doors are closed. */
+async function count(core: Core, life: Lifecycle): Promise<void> {
+  const { database, traffic, log } = core
+  const service = serviceMinutes({ clock, isReady: () => isReady(core) })
+  const storing = { db: database.db, meter: traffic, service, log }
+  await life.start('traffic counts', () => trafficStore(storing), {
+    stop: async (store) => {
+      service.stop()
+      await store.stop()
+    },
+  })
+}
+
+function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics' | 'traffic'>): Core {
   const { config, redis } = parts
   const knowledge = changeKnowledge({ clock, boundMs: config.stalenessBoundMs })
   const memory = memoryStore(config.memoryCacheBytes)
@@ -217,7 +235,7 @@ function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics'>): Core {
     backing: { database: parts.database.kind, redis: redis.kind },
     ...(redis.client ? { redisIsUp: redis.client.isUp() } : {}),
   }))
-  return { ...parts, knowledge, memory, metrics }
+  return { ...parts, knowledge, memory, metrics, traffic: trafficMeter(clock) }
 }
 
 async function sharedStoreOf({ config, database, redis, knowledge, metrics }: Core): Promise<SharedStore | undefined> {
@@ -259,7 +277,7 @@ function chainOf(core: Core, parts: ChainParts): Resolve {
   const stalePolicy = { knowledge, clock, maxStaleSeconds: config.maxStaleSeconds }
   const routing = { routes: parts.routes, mark, parent: parentService(config) }
   const layers = [
-    measured(metrics.lookups, clock),
+    measured({ lookups: metrics.lookups, traffic: core.traffic }, clock),
     withToken({ knowledge, catchUp }),
     ...(config.memoryCacheBytes > 0 ? [memoryCached({ ...stalePolicy, store: memory })] : []),
     refuseWhenBehind(core.loop.isOverloaded),

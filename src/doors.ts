@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { DEMO_SAMPLES } from './demo/samples.js'
 import type { NodeMetrics } from './observability/metrics.js'
+import type { TrafficMeter } from './observability/traffic.js'
 import type { BackingKinds, OpenedDatabase, OpenedRedis } from './platform/backing-services.js'
 import { systemClock as clock } from './platform/clock.js'
 import type { Config } from './platform/config.js'
@@ -81,6 +82,7 @@ export interface Core {
   readonly knowledge: ChangeKnowledge
   readonly memory: MemoryStore
   readonly metrics: NodeMetrics
+  readonly traffic: TrafficMeter
   readonly loop: LoopDelay
 }
 
@@ -115,10 +117,11 @@ export interface Doors {
 export function doorsOf(core: Core, parts: DoorParts): Doors {
   const { config, metrics, knowledge } = core
   const memoryOnly = remembered({ store: core.memory, knowledge, clock, maxStaleSeconds: config.maxStaleSeconds })
-  const atOnce = measuredHits(metrics.lookups, clock, memoryOnly)
+  const meters = { lookups: metrics.lookups, traffic: core.traffic }
+  const atOnce = measuredHits(meters, clock, memoryOnly)
   const certificate = certificateOf(config)
   const http = httpDoorOf(core, { ...parts, remembered: atOnce })
-  const faces = measuredFaces(metrics.lookups, clock, rememberedFaces({ store: core.memory, knowledge }))
+  const faces = measuredFaces(meters, clock, rememberedFaces({ store: core.memory, knowledge }))
   const { door: handle, administration } = handleDoorOf(core, { ...parts, remembered: atOnce, faces })
   const handleHttp = handleHttpOf(core, parts, { door: handle, administration })
   const entrances: Entrance[] = []
@@ -252,12 +255,17 @@ function readPem(file: string, setting: string): string {
   }
 }
 
-/** Ready while look-ups can be answered: from a fresh feed, or, while the database is away, stale and marked. */
-function readinessOf({ config, database, redis, knowledge, membership }: Core, ports: HandlePorts): Readiness {
+/** While look-ups can be answered: from a fresh feed, or, while the database is away, stale and marked. */
+export function isReady({ config, knowledge }: Pick<Core, 'config' | 'knowledge'>): boolean {
+  return knowledge.isFresh() || knowledge.ageMs() <= config.maxStaleSeconds * 1000
+}
+
+function readinessOf(core: Core, ports: HandlePorts): Readiness {
+  const { database, redis, knowledge, membership } = core
   const ageMs = knowledge.ageMs()
   const fresh = knowledge.isFresh()
   return {
-    ready: fresh || ageMs <= config.maxStaleSeconds * 1000,
+    ready: isReady(core),
     parts: {
       database: { kind: database.kind, reachable: fresh, version: database.version },
       redis: { kind: redis.kind, up: redis.client?.isUp() ?? false },

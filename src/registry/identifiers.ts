@@ -33,11 +33,19 @@ const WITHIN = { timeoutMs: 20_000 }
  * @throws NodeError for the request as a whole: `not-authenticated`, `not-permitted` (scope, enterprise suspended),
  *   `too-large`, `idempotency-key-reused`, `authority-unavailable`, `overloaded`, `storage-full`
  */
-export async function writeIdentifiers(
+export function writeIdentifiers(
   registry: Registry,
   principal: Principal,
   items: readonly Registration[],
   idempotency?: Idempotency,
+): Promise<readonly ItemOutcome[]> {
+  return observed(registry, () => writeAll(registry, principal, { items, idempotency }))
+}
+
+async function writeAll(
+  registry: Registry,
+  principal: Principal,
+  { items, idempotency }: { readonly items: readonly Registration[]; readonly idempotency: Idempotency | undefined },
 ): Promise<readonly ItemOutcome[]> {
   if (items.length > MAX_ITEMS) {
     throw new NodeError('too-large', `${items.length} identifiers in one request; at most ${MAX_ITEMS} are taken.`)
@@ -89,6 +97,20 @@ export async function amendIdentifier(
 /** Records of prefixes take several statements (prefix-record-writes.ts). */
 function isOfPrefix({ identifier }: Pick<Registration, 'identifier'>): boolean {
   return isPrefixHandle(identifier)
+}
+
+/** What is registered anew counts, and the time of its command with it. */
+async function observed(
+  { registered, clock }: Registry,
+  write: () => Promise<readonly ItemOutcome[]>,
+): Promise<readonly ItemOutcome[]> {
+  if (registered === undefined) return write()
+  const startedMs = clock.monotonicMs()
+  const outcomes = await write()
+  let count = 0
+  for (const outcome of outcomes) if (outcome.ok && outcome.receipt.outcome === 'created') count += 1
+  if (count > 0) registered(count, clock.monotonicMs() - startedMs)
+  return outcomes
 }
 
 interface Task {

@@ -74,11 +74,13 @@ async function commitChunk(upload: Upload, chunk: Chunk, firstManner: WriteManne
   let races = 0
   let outages = 0
   for (;;) {
+    const startedMs = registry.clock.monotonicMs()
     try {
       const written = await registry.db.transaction((tx) => writeChunk(tx, principal, { lease, chunk, manner }), {
         timeoutMs: CHUNK_TIMEOUT_MS,
       })
       if (written.change !== undefined) registry.committed(written.change)
+      if (written.created > 0) registry.registered?.(written.created, registry.clock.monotonicMs() - startedMs)
       return { ...written, guessedWrong }
     } catch (error) {
       const state = sqlStateOf(error) ?? ''
@@ -100,6 +102,8 @@ async function commitChunk(upload: Upload, chunk: Chunk, firstManner: WriteManne
 interface Written {
   readonly job: ImportJob
   readonly change: CommittedChange | undefined
+  /** For good: a dry run creates nothing. */
+  readonly created: number
   readonly allNew: boolean
 }
 
@@ -113,7 +117,7 @@ async function writeChunk(tx: Transaction, principal: Principal, task: ChunkTask
   const { chunk, lease, manner } = task
   const { job: before, at } = await lockForChunk(tx, lease)
   // An earlier try was committed, and only its answer was lost.
-  if (before.offsetBytes === chunk.endOffset) return { job: before, change: undefined, allNew: false }
+  if (before.offsetBytes === chunk.endOffset) return { job: before, change: undefined, created: 0, allNew: false }
   if (before.offsetBytes !== chunk.startOffset) throw leaseLost(lease)
   await requireStanding(tx, principal)
 
@@ -123,7 +127,8 @@ async function writeChunk(tx: Transaction, principal: Principal, task: ChunkTask
   const change = await appendChanges(tx, results.changes)
   const errorsStored = await storeErrors(tx, before, failedRows(rows, results.outcomes))
   const counts = countsOf(results.outcomes)
-  return { job: await moveCursor(tx, lease, { ...chunk, counts, errorsStored }), change, allNew: results.allNew }
+  const job = await moveCursor(tx, lease, { ...chunk, counts, errorsStored })
+  return { job, change, created: before.options.dryRun ? 0 : counts.created, allNew: results.allNew }
 }
 
 function failedRows(rows: readonly ImportRow[], outcomes: readonly Outcome[]): readonly FailedRow[] {

@@ -10,6 +10,8 @@ export interface Registry {
   readonly clock: Clock
   /** Told of this process's own writes once they are committed, so that its caches reject what they outdate. */
   committed(change: CommittedChange): void
+  /** Told of every command that registered identifiers: how many, and how long it took. */
+  readonly registered?: (count: number, elapsedMs: number) => void
   /** Where single writes that come at the same time are joined (join-writes.ts); without, each is a statement of its own. */
   readonly joined?: (principal: Principal, item: Registration) => Promise<ItemOutcome>
 }

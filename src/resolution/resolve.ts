@@ -49,6 +49,8 @@ export interface Query {
   /** Whether the asker has shown who it is: decides whether other nodes are asked for it. Default `public`. */
   readonly asker?: 'public' | 'known'
   readonly trace?: Trace
+  /** Address of who asks, for what is counted of it (observability/traffic.ts); absent when the node asks itself. */
+  readonly source?: string
 }
 
 /** Answers a query, at once when it can. Throws `NodeError` only when no answer could be obtained. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { nodeMetrics, type Readings } from '../../src/observability/metrics.js'
+import { trafficMeter } from '../../src/observability/traffic.js'
 import { NodeError } from '../../src/platform/errors.js'
 import type { Answer } from '../../src/record/answer.js'
 import { measured } from '../../src/resolution/measured.js'
@@ -88,7 +89,8 @@ test('no series grows with what is asked: labels are of few values', async () =>
 function setUp() {
   const clock = manualClock()
   const metrics = nodeMetrics(() => READINGS)
-  const ask = (source: Resolve) => compose([measured(metrics.lookups, clock)], source)(queryFor('a/b'))
+  const meters = { lookups: metrics.lookups, traffic: trafficMeter(clock) }
+  const ask = (source: Resolve) => compose([measured(meters, clock)], source)(queryFor('a/b'))
   return { metrics, clock, ask }
 }
 

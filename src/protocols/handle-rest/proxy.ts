@@ -16,11 +16,13 @@
  * Before the handle `hdl:` may stand, and its slashes may be %2F. A redirect may be kept for as long as the value lives, and at
  * most for T, the bound of the freshness contract: so whoever keeps to that is never further behind than twice T.
  */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { decodePathIdentifier } from '../../identifier/decode.js'
 import type { Found } from '../../record/answer.js'
 import type { Value } from '../../record/record.js'
 import { selectValues, visibleValues } from '../../record/select.js'
+import { plainAddress } from '../http/client-address.js'
 import type { EarlyAnswer } from '../http/server.js'
 import { headersOfAnswer } from '../rest/answer-headers.js'
 import { requireFound } from '../rest/refusals.js'
@@ -52,7 +54,7 @@ async function redirect(door: HandleRestOptions, request: FastifyRequest, reply:
   const asked = proxiedHandle(request.raw.url)
   const parameters = queryOf(request)
   const demands = await demandsOf(door, request, parameters)
-  const answer = await door.resolve({ identifier: asked.identifier, ...demands })
+  const answer = await door.resolve({ identifier: asked.identifier, ...demands, source: plainAddress(request.ip) })
   reply.headers({ ...COMMON_HEADERS, ...headersOfAnswer(answer, door.clock.nowMs()) })
   const found = requireFound(answer)
   const visible = visibleValues(found.record.values, 'public')

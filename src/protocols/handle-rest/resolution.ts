@@ -8,6 +8,7 @@
  *   doNotRefer    whoever is another server's to answer is not told whose (referring.ts)
  *   cert          taken, and without effect: TLS vouches for the answer
  */
+
 import type { FastifyRequest } from 'fastify'
 import type { Absent, Found, Withdrawn } from '../../record/answer.js'
 import { PUBLIC_READ, type Value } from '../../record/record.js'
@@ -16,6 +17,7 @@ import { type Selection, selectValues, visibleValues } from '../../record/select
 import { Elsewhere } from '../../resolution/elsewhere.js'
 import type { Query } from '../../resolution/resolve.js'
 import { RC } from '../handle/codes.js'
+import { plainAddress } from '../http/client-address.js'
 import { headersOfAnswer } from '../rest/answer-headers.js'
 import { type Demands, readDemands } from '../rest/demands.js'
 import { refusalOf as refusalOfAnswer } from '../rest/refusals.js'
@@ -39,7 +41,11 @@ export async function resolveHandle(door: HandleRestOptions, request: FastifyReq
   const caller = await callerOf(door.administering, request)
   const demands = await demandsOf(door, request, parameters)
   const asking = { handle: asked.text, doesNotRefer: truthOf(parameters, 'doNotRefer') ?? false }
-  const answer = await answerOrElsewhere(door, { identifier: asked.identifier, ...demands })
+  const answer = await answerOrElsewhere(door, {
+    identifier: asked.identifier,
+    ...demands,
+    source: plainAddress(request.ip),
+  })
   if (answer instanceof Elsewhere) return prefixReferral(answer, asking)
   const headers = { ...headersOfAnswer(answer, door.clock.nowMs()), vary: 'Authorization' }
   if (answer.kind === 'referral') return serviceReferral(answer, asking, headers)

@@ -51,6 +51,11 @@ export class AnswersAtHand {
     this.answers = new PlainAnswers(options.facts)
   }
 
+  /** Of whoever sent the message that is written next. */
+  set source(address: string) {
+    this.search.source = address
+  }
+
   /** The handle that was asked for last. */
   get handle(): string {
     const { bytes, handleStart, handleEnd } = this.query
@@ -83,7 +88,11 @@ export class AnswersAtHand {
     if (!query.readHandle()) return ELSEWHERE
     const identifier = handleIdentifier(query.handle)
     if (!identifier.ok) return ELSEWHERE
-    const answer = this.options.remembered({ identifier: identifier.value, face: HANDLE_VALUES })
+    const answer = this.options.remembered({
+      identifier: identifier.value,
+      face: HANDLE_VALUES,
+      source: search.source,
+    })
     if (answer === undefined || answer.kind === 'referral') return ELSEWHERE
     if (answer.kind !== 'found') return this.refuse(RC.handleNotFound, output)
     const face = faceOctets(answer, HANDLE_VALUES)

@@ -6,6 +6,7 @@
  * public ones will do. The national SDK says neither that nor anything else (its flags are 0) and cannot answer the challenge
  * of a look-up: a request without REC and CA, which other clients always set, gets the public values.
  */
+
 import { foldAscii } from '../../identifier/characters.js'
 import { NodeError } from '../../platform/errors.js'
 import type { Answer, Found } from '../../record/answer.js'
@@ -14,6 +15,7 @@ import { matchesAnyType, visibleValues } from '../../record/select.js'
 import { Elsewhere } from '../../resolution/elsewhere.js'
 import { LOOKUP_MS, MAX_HOPS, MAX_SENDS } from '../../resolution/passage.js'
 import type { Query, Resolve } from '../../resolution/resolve.js'
+import { plainAddress } from '../http/client-address.js'
 import type { Query as QueryBody } from './codec-body.js'
 import { HANDLE_VALUES, isRestricted } from './codec-face.js'
 import { handleValuesOf } from './codec-record.js'
@@ -42,6 +44,7 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
       deadlineMs: request.deadlineMs,
       ...passageOf(request.message.header.recursionCount),
       ...(request.identity === undefined ? {} : { asker: 'known' as const }),
+      source: plainAddress(request.peer.address),
       ...(hasFlag(request.message.header.opFlags, FLAG.authoritative) && { authoritative: true }),
     }
     const answer = await answerOrElsewhere(resolve, query)

@@ -4,9 +4,11 @@
  *
  * Nothing is read while as many requests are under way as there may be, or while the client does not take its answers.
  */
+
 import type { Socket } from 'node:net'
 import type { HandleMeter } from '../../observability/handle-meter.js'
 import { uint32At } from '../../platform/byte-reader.js'
+import { plainAddress } from '../http/client-address.js'
 import type { HandleAccessLog } from './access-log.js'
 import type { Answering } from './answering.js'
 import { type AnswersAtHand, ELSEWHERE, NO_ROOM, type Output } from './at-hand.js'
@@ -160,6 +162,7 @@ export class TcpConnection {
     const { atHand, output, meter, access } = this.parts
     span.start = start
     span.end = end
+    atHand.source = plainAddress(this.peer.address)
     let written = atHand.write(octets, span, output)
     if (written === NO_ROOM && output.at > 0) {
       this.flush()

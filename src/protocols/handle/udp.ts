@@ -6,12 +6,14 @@
  * the mark of a message in several packets, which this server sets in no other. Software in use waits for the rest, and then
  * asks over TCP; whoever knows the mark asks there at once.
  */
+
 import type { RemoteInfo, Socket } from 'node:dgram'
 import type { DatagramDrop, HandleMeter } from '../../observability/handle-meter.js'
 import { uint32At } from '../../platform/byte-reader.js'
 import { writeUint32 } from '../../platform/byte-writer.js'
 import type { Clock } from '../../platform/clock.js'
 import { resumeReading, sendToAddressesOnly } from '../../platform/datagram-reading.js'
+import { plainAddress } from '../http/client-address.js'
 import type { HandleAccessLog } from './access-log.js'
 import type { Answering } from './answering.js'
 import type { AnswersAtHand, Output } from './at-hand.js'
@@ -135,6 +137,7 @@ export class UdpDoor {
     const { atHand, meter, access } = this.options
     output.at = 0
     span.end = octets.length
+    atHand.source = plainAddress(source.address)
     const end = atHand.write(octets, span, output)
     if (end < 0) return this.answerElsewhere(octets, source, to)
     meter.answered('udp', OP.resolve, atHand.responseCode)

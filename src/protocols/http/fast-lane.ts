@@ -12,6 +12,7 @@
  */
 import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { ClientAddress } from './client-address.js'
 import { type FieldBlock, mayBegin, type RequestLine, readFieldBlock, readRequestLine } from './request-head.js'
 
 /**
@@ -20,8 +21,11 @@ import { type FieldBlock, mayBegin, type RequestLine, readFieldBlock, readReques
  */
 export type LaneAnswer = string | { readonly known: unknown }
 
-/** What a plain GET of this path is answered, now or later; undefined: it is an ordinary request. What it promises is kept. */
-export type LaneDoor = (path: string) => LaneAnswer | Promise<LaneAnswer> | undefined
+/**
+ * What a plain GET of this path is answered, now or later; undefined: it is an ordinary request. What it promises is kept.
+ * `from` is the address of who asks.
+ */
+export type LaneDoor = (path: string, from: string) => LaneAnswer | Promise<LaneAnswer> | undefined
 
 export interface LaneOptions {
   readonly door: LaneDoor
@@ -29,6 +33,7 @@ export interface LaneOptions {
   readonly isOpen: () => boolean
   /** Whether this one request is to be an ordinary one, for somebody who wants to see it whole. */
   readonly isDiverted: (from: Socket) => boolean
+  readonly clientAddress: ClientAddress
   readonly headTimeoutMs: number
   readonly keepAliveMs: number
   readonly maxHeadOctets: number
@@ -90,6 +95,8 @@ class Lane {
   #hasLeft = false
   #blockText: string | undefined
   #block: FieldBlock | undefined
+  /** Of who asks, by the newest block. */
+  #from = ''
 
   constructor(server: Server, socket: Socket, options: LaneOptions & { leave(): void }) {
     this.#server = server
@@ -181,13 +188,14 @@ class Lane {
 
   #answerTo({ method, path }: RequestLine, { isPlain }: FieldBlock): ReturnType<LaneDoor> {
     if (!isPlain || method !== 'GET' || this.#options.isDiverted(this.#socket)) return undefined
-    return this.#options.door(path)
+    return this.#options.door(path, this.#from)
   }
 
   #fieldsOf(text: string): FieldBlock | undefined {
     if (text !== this.#blockText) {
       this.#blockText = text
       this.#block = readFieldBlock(text)
+      this.#from = this.#options.clientAddress(this.#socket.remoteAddress, this.#block?.forwardedFor)
     }
     return this.#block
   }

@@ -18,6 +18,8 @@ export interface FieldBlock {
   readonly rawHeaders: readonly string[]
   /** Nothing in it changes the plain representation of a record. */
   readonly isPlain: boolean
+  /** Values of X-Forwarded-For, joined by commas. */
+  readonly forwardedFor?: string
 }
 
 const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ ]?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?|)$/
@@ -62,6 +64,7 @@ export function readFieldBlock(block: string): FieldBlock | undefined {
   const rawHeaders: string[] = []
   let hosts = 0
   let isPlain = true
+  let forwardedFor: string | undefined
   const lines = block.split('\r\n')
   if (lines.length > MAX_FIELDS) return undefined
   for (const line of lines) {
@@ -74,9 +77,10 @@ export function readFieldBlock(block: string): FieldBlock | undefined {
     } else if (FOREIGN.has(name) && !(name === 'connection' && value.toLowerCase() === 'keep-alive')) return undefined
     else if (name === 'accept') isPlain &&= value === '*/*' || value === 'application/json'
     else if (name !== 'connection' && !WITHOUT_EFFECT.has(name) && !name.startsWith('sec-')) isPlain = false
+    if (name === 'x-forwarded-for') forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`
     rawHeaders.push(written, value)
   }
-  return hosts === 1 ? { rawHeaders, isPlain } : undefined
+  return hosts === 1 ? { rawHeaders, isPlain, ...(forwardedFor !== undefined && { forwardedFor }) } : undefined
 }
 
 const GET = 'GET /'

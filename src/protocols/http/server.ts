@@ -12,6 +12,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { NodeError } from '../../platform/errors.js'
 import { BODY_OCTETS_PER_SECOND, boundBody, type LateBody } from './body-deadline.js'
 import { DEFAULT_BODY_LIMIT, readBodies } from './body-parsers.js'
+import { type ClientAddress, clientAddress, joinedValues } from './client-address.js'
 import { clientErrorOf } from './client-errors.js'
 import { type Drain, drain } from './drain.js'
 import { fastLane, type LaneDoor } from './fast-lane.js'
@@ -56,6 +57,8 @@ export type EarlyAnswer = (request: IncomingMessage, response: ServerResponse, r
 
 export interface EarlyReport {
   observe(status: number): void
+  /** The address of who asks, proxies that are trusted looked through. */
+  sourceOf(request: IncomingMessage): string
   /** Answers with a problem document, and reports its status and, if it is this node's own, its cause. */
   refuse(exchange: Exchange, error: unknown, headers?: Readonly<Record<string, string>>): void
 }
@@ -86,10 +89,12 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
   const observe = options.observe ?? (() => undefined)
+  const addressOf = clientAddress(options.trustProxy ?? false)
   const report: EarlyReport = {
     observe,
     refuse: (exchange, error, headers) =>
       observe(refuseBare(exchange, error, { headers, onFailure: options.onFailure })),
+    sourceOf: ({ socket, headers }) => addressOf(socket.remoteAddress, joinedValues(headers['x-forwarded-for'])),
   }
   const early: EarlyAnswer[] = []
   const draining = drain()
@@ -107,7 +112,7 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, _request, reply) => replyWithProblem(reply as FastifyReply, ourError(error)),
     serverFactory: (route) =>
-      hardened({ ...options, draining, lane: () => lane }, (request, response) => {
+      hardened({ ...options, draining, lane: () => lane, clientAddress: addressOf }, (request, response) => {
         for (const answer of early) if (answer(request, response, report)) return
         route(request, response)
       }),
@@ -131,7 +136,11 @@ export function httpServer(options: HttpServerOptions = {}): FastifyInstance {
 }
 
 function hardened(
-  options: HttpServerOptions & { readonly draining: Drain; readonly lane: () => LaneDoor | undefined },
+  options: HttpServerOptions & {
+    readonly draining: Drain
+    readonly lane: () => LaneDoor | undefined
+    readonly clientAddress: ClientAddress
+  },
   handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const bodyTimeoutMs = options.bodyTimeoutMs ?? 5_000
@@ -170,7 +179,8 @@ function hardened(
     accept,
   )
   fastLane(server, {
-    door: (path) => options.lane()?.(path),
+    door: (path, from) => options.lane()?.(path, from),
+    clientAddress: options.clientAddress,
     isOpen: () => options.lane() !== undefined && !options.draining.isDraining,
     isDiverted: options.isDiverted ?? (() => false),
     headTimeoutMs: HEADERS_TIMEOUT_MS,

@@ -6,6 +6,7 @@ import { listVersions } from '../../registry/history.js'
 import { type ListedIdentifier, listIdentifiers } from '../../registry/list-identifiers.js'
 import { findRoute, type RouteTable } from '../../resolution/authorities.js'
 import type { Authenticate } from '../http/authenticate.js'
+import { plainAddress } from '../http/client-address.js'
 import { readDemands } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { identifierInPath } from './identifier-path.js'
@@ -45,7 +46,7 @@ export function history(door: RestOptions, authenticate: Authenticate) {
     const identifier = identifierInPath(request.raw.url!, '/v1/history/')
     const demands = await readDemands(door.tokens, { authoritative: true, minVersion: undefined }, request.headers)
     // Of the same moment as the list, which comes from the database.
-    const answer = await door.resolve({ identifier, ...demands })
+    const answer = await door.resolve({ identifier, ...demands, source: plainAddress(request.ip) })
     if (answer.kind === 'absent' || answer.kind === 'referral') throw refusalOf(answer)
     const { limit = DEFAULT_PAGE } = page
     const found = await listVersions(door.registry.db, identifier.key, { ...page, limit: limit + 1 })

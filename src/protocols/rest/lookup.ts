@@ -10,6 +10,7 @@ import type { Query } from '../../resolution/resolve.js'
 import type { Principal } from '../../security/principal.js'
 import { chooseMediaType } from '../http/accept.js'
 import type { Authenticate } from '../http/authenticate.js'
+import { plainAddress } from '../http/client-address.js'
 import { isNotModified } from '../http/conditional.js'
 import { encodeRecordMessage } from '../protobuf/messages.js'
 import { headersOfAnswer } from './answer-headers.js'
@@ -32,11 +33,8 @@ export function lookup(door: RestOptions, authenticate: Authenticate): Handler {
     const identifier = identifierInPath(url, '/v1/identifiers/')
     const options = readLookupOptions(queryIn(url))
     const media = chooseMediaType(request.headers.accept, MEDIA_TYPES)
-    const query = {
-      identifier,
-      ...askerOf(principal),
-      ...(await readDemands(door.tokens, options, request.headers)),
-    }
+    const demands = await readDemands(door.tokens, options, request.headers)
+    const query = { identifier, ...askerOf(principal), ...demands, source: plainAddress(request.ip) }
     if (options.explain) return reply.header('cache-control', 'no-store').send(await explain(door, query, principal))
 
     const current = await door.resolve(query)

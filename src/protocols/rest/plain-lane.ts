@@ -56,12 +56,12 @@ export function plainLane({ remembered, resolve, clock, observe }: PlainLaneOpti
     }
   }
 
-  return (path) => {
+  return (path, source) => {
     if (!path.startsWith(ROUTE) || path.includes('?')) return undefined
     const decoded = decodePathIdentifier(path.slice(ROUTE.length))
     const parsed = decoded.ok ? parseIdentifier(decoded.value) : decoded
     if (!parsed.ok) return undefined
-    return ask({ identifier: parsed.value, face: PLAIN_JSON })
+    return ask({ identifier: parsed.value, face: PLAIN_JSON, source })
   }
 }
 

@@ -32,7 +32,11 @@ export function plainLookup(resolve: Resolve, clock: Clock): EarlyAnswer {
         send(exchange, known.answer, { report, clock })
         return true
       }
-      const answer = resolve({ identifier: identifierInPath(request.url!, ROUTE), face: PLAIN_JSON })
+      const answer = resolve({
+        identifier: identifierInPath(request.url!, ROUTE),
+        face: PLAIN_JSON,
+        source: report.sourceOf(request),
+      })
       if (answer instanceof Promise) {
         answer
           .then((later) => send(exchange, later, { report, clock }))

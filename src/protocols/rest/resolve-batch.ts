@@ -15,6 +15,7 @@ import type { Query, Resolve } from '../../resolution/resolve.js'
 import type { Principal } from '../../security/principal.js'
 import { chooseMediaType } from '../http/accept.js'
 import type { Authenticate } from '../http/authenticate.js'
+import { plainAddress } from '../http/client-address.js'
 import { minVersionRefusal, readDemands } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { identifierError } from './identifier-path.js'
@@ -42,17 +43,18 @@ export function resolveBatch(door: RestOptions, authenticate: Authenticate) {
     const media = chooseMediaType(request.headers.accept, offersFor(request.body))
     const identifiers = readIdentifiers(request.body)
     const demands = { ...askerOf(principal), ...(await readDemands(door.tokens, asked, request.headers)) }
+    const source = plainAddress(request.ip)
     const routes = principal.kind === 'anonymous' ? undefined : await door.routes()
     const readerFor = (answer: Answer): Reader => readerIn(routes, principal, answer)
 
     reply.headers({ 'content-type': media, 'cache-control': 'no-store', vary: 'Accept' })
     const encoding = { readerFor, nowMs: door.clock.nowMs() }
     if (media === 'application/x-protobuf') {
-      const batch = { resolve: door.resolve, identifiers, demands }
+      const batch = { resolve: door.resolve, identifiers, demands, source }
       const encode = (result: Result) => resultMessage(result, encoding)
       return reply.send(protobufResults(await resolveAll(batch, { encode, octetsOf: octetsOfMessage })))
     }
-    const batch = { resolve: door.resolve, identifiers, demands: { ...demands, face: PLAIN_JSON } }
+    const batch = { resolve: door.resolve, identifiers, demands: { ...demands, face: PLAIN_JSON }, source }
     const encode = (result: Result) => jsonResult(result, encoding)
     const results = await resolveAll(batch, { encode, octetsOf: ({ length }) => length })
     return reply.send(media === 'application/json' ? joinJson(results) : joinLines(results))
@@ -71,7 +73,8 @@ function readerIn(routes: RouteTable | undefined, principal: Principal, answer: 
 interface Batch {
   readonly resolve: Resolve
   readonly identifiers: readonly string[]
-  readonly demands: Omit<Query, 'identifier'>
+  readonly demands: Omit<Query, 'identifier' | 'source'>
+  readonly source: string
 }
 
 interface Encoder<Encoded> {
@@ -90,7 +93,7 @@ async function resolveAll<Encoded>(batch: Batch, { encode, octetsOf }: Encoder<E
     results[at] = encoded
   }
   let waiting: Promise<void>[] = []
-  const ask = asker(batch.demands)
+  const ask = asker(batch)
   for (let at = 0; at < identifiers.length; at++) {
     const identifier = identifiers[at]!
     const outcome = resolveOne(batch, identifier, ask)
@@ -117,9 +120,10 @@ function withoutRecord({ identifier, outcome }: Result): Result {
 type Ask = (identifier: Identifier) => Query
 
 /** Queries of one batch. Most demand nothing, and are then as small as they can be. */
-function asker({ face, ...demands }: Batch['demands']): Ask {
-  if (Object.keys(demands).length > 0) return (identifier) => ({ ...demands, ...(face && { face }), identifier })
-  return face === undefined ? (identifier) => ({ identifier }) : (identifier) => ({ identifier, face })
+function asker({ demands: { face, ...demands }, source }: Batch): Ask {
+  if (Object.keys(demands).length > 0)
+    return (identifier) => ({ ...demands, ...(face && { face }), identifier, source })
+  return face === undefined ? (identifier) => ({ identifier, source }) : (identifier) => ({ identifier, face, source })
 }
 
 /** An error is an outcome of its item, not of the batch. */

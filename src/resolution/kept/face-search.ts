@@ -11,6 +11,8 @@ export class FaceSearch {
   key = NOTHING
   keyStart = 0
   keyEnd = 0
+  /** Address of who asks. */
+  source = ''
   /** Entries that were found valid in another generation of change knowledge do not count here. */
   generation = 0
   /** What was found: octets that are never written to. */

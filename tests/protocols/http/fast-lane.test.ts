@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { accessLog } from '../../../src/protocols/http/access-log.js'
+import { clientAddress } from '../../../src/protocols/http/client-address.js'
 import { fastLane, knownOf } from '../../../src/protocols/http/fast-lane.js'
 import { readyOctets, readyStart, sendReady } from '../../../src/protocols/http/ready-response.js'
 import { httpServer, KEEP_ALIVE_SECONDS } from '../../../src/protocols/http/server.js'
@@ -286,6 +287,7 @@ test('silence ends a connection: before a head, in the middle of one, and betwee
     door,
     isOpen: () => true,
     isDiverted: () => false,
+    clientAddress: clientAddress(false),
     headTimeoutMs: 100,
     keepAliveMs: 200,
     maxHeadOctets: 1_000,
@@ -303,7 +305,8 @@ test('a client that goes on sending while its answer is awaited is not listened 
   const awaited = new Promise<string>((resolve) => {
     answer = resolve
   })
-  const options = { isOpen: () => true, isDiverted: () => false, headTimeoutMs: 60_000, keepAliveMs: 50 }
+  const timing = { headTimeoutMs: 60_000, keepAliveMs: 50, clientAddress: clientAddress(false) }
+  const options = { isOpen: () => true, isDiverted: () => false, ...timing }
   fastLane(server, { ...options, door: () => awaited, maxHeadOctets: 1_000 })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const socket = net.connect(portOf({ server }), '127.0.0.1')
