@@ -38,6 +38,7 @@ import { currentRoutes, lastKnownRoutes, type Routes } from './registry/routes.j
 import { nodeSecret } from './registry/secrets.js'
 import { findStalenessBounds, noteStalenessBound } from './registry/staleness-bounds.js'
 import { visibleWaits } from './registry/visible-waits.js'
+import { startReporting } from './reporting/start.js'
 import { serviceMinutes } from './reporting/traffic/service-minutes.js'
 import { trafficStore } from './reporting/traffic/traffic-store.js'
 import { authorities, referOrRefuse } from './resolution/authorities.js'
@@ -209,6 +210,7 @@ export async function maintain({ config, log, life, db }: Omit<Opening, 'kinds'>
   await life.start('maintenance', () => startMaintenance({ db, feedRetentionHours, stalenessBoundMs, log }), {
     stop: (stop) => stop(),
   })
+  await startReporting({ config, db, clock, log, life })
 }
 
 /** Stores what is counted of the traffic, until after the doors are closed. */

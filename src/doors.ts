@@ -44,6 +44,7 @@ import { registeredBelow } from './registry/registered-below.js'
 import type { Registry } from './registry/registry.js'
 import type { Routes } from './registry/routes.js'
 import type { VisibleWaits } from './registry/visible-waits.js'
+import { reportRoutes } from './reporting/start.js'
 import type { ChangeKnowledge } from './resolution/change-knowledge.js'
 import { measuredFaces, measuredHits } from './resolution/measured.js'
 import { remembered, rememberedFaces } from './resolution/memory-cached.js'
@@ -161,8 +162,13 @@ function httpDoorOf(core: Core, parts: DoorParts & { readonly remembered: Rememb
     metrics: { text, contentType: metrics.contentType },
   })
   problemPages(app)
-  consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [] })
-  restDoor(app, { ...parts, clock, principalOf, more: [importRoutes, peerRoutes(parts.peers)] })
+  consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [], showsReports: config.role === 'top-level' })
+  restDoor(app, {
+    ...parts,
+    clock,
+    principalOf,
+    more: [importRoutes, peerRoutes(parts.peers), ...reportRoutes(config)],
+  })
   return app
 }
 

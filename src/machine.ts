@@ -51,8 +51,8 @@ export interface MachineOptions {
 
 /** In the same form as this program: compiled, or TypeScript under a loader. */
 const WORKER_PROGRAM = path.join(import.meta.dirname, `worker${path.extname(import.meta.filename)}`)
-/** For migrations, the demonstration and the maintenance. */
-const OWN_CONNECTIONS = 2
+/** For migrations, the demonstration, the maintenance, and reporting, which reads a day while it stores what it has read. */
+const OWN_CONNECTIONS = 6
 /** A start waits for the database for a minute at a time. */
 const READY_WITHIN_MS = 120_000
 const SNAPSHOT_WITHIN_MS = 1_000

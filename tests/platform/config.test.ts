@@ -47,6 +47,12 @@ describe('what is read', () => {
       foreignTtlSeconds: 300,
       foreignCacheBytes: 33_554_432,
       probeSeconds: 30,
+      role: 'secondary',
+      nodePrefix: undefined,
+      parentApiKey: undefined,
+      operatorFile: undefined,
+      reportFolder: undefined,
+      timeZone: 'Asia/Shanghai',
     })
     expect(Object.isFrozen(config)).toBe(true)
   })

@@ -3,6 +3,7 @@
  * served from memory; all they show comes from the same REST API everybody else uses.
  *
  *   /                       the page; `?id=` is an identifier to resolve
+ *   /reports                what a node in the top-level role received from those below
  *   /console/<file>         its script, style and icon
  *   /console/samples.json   identifiers to try, where the node has a demonstration catalogue
  */
@@ -21,7 +22,11 @@ export interface ConsoleSample {
 
 export interface ConsoleOptions {
   readonly samples?: readonly ConsoleSample[]
+  /** Whether this node receives reports. */
+  readonly showsReports?: boolean
 }
+
+const PAGES: Readonly<Record<string, string>> = { 'index.html': '/', 'reports.html': '/reports' }
 
 /** No build step copies these files, so both src/ and dist/ read them where they are written. */
 const FILES = path.resolve(import.meta.dirname, '../../../src/protocols/console/public')
@@ -56,8 +61,8 @@ interface Asset {
 
 export function consoleDoor(app: FastifyInstance, options: ConsoleOptions = {}): void {
   for (const name of readdirSync(FILES)) {
-    const asset = assetOf(name, readFileSync(path.join(FILES, name)))
-    serve(app, name === 'index.html' ? '/' : `/console/${name}`, asset)
+    if (name.startsWith('reports.') && options.showsReports !== true) continue
+    serve(app, PAGES[name] ?? `/console/${name}`, assetOf(name, readFileSync(path.join(FILES, name))))
   }
   const samples = JSON.stringify({ samples: options.samples ?? [] })
   serve(app, '/console/samples.json', assetOf('samples.json', Buffer.from(samples)))

@@ -24,8 +24,10 @@ test('both languages leave places for the same values', () => {
 })
 
 test('every word the page asks for is there', async () => {
-  const files = ['page.js', 'record.js', 'way.js', 'history.js', 'problem.js', 'ask.js']
-  const texts = await Promise.all([...files, 'index.html'].map((file) => readFile(path.join(PUBLIC, file), 'utf8')))
+  const files = ['page.js', 'record.js', 'way.js', 'history.js', 'problem.js', 'ask.js', 'reports.js']
+  const texts = await Promise.all(
+    [...files, 'index.html', 'reports.html'].map((file) => readFile(path.join(PUBLIC, file), 'utf8')),
+  )
   const asked = texts.flatMap((text) =>
     [...text.matchAll(/(?:say\(|data-word=")['"]?([\w.-]+)['"]/g)].map(([, name]) => name!),
   )

@@ -43,11 +43,17 @@ function recordAddress(identifier, query) {
   return `/v1/identifiers/${encodeURIComponent(identifier)}?${new URLSearchParams(query)}`
 }
 
-async function ask(address, signal) {
+function ask(address, signal) {
+  return askNode(address, { signal })
+}
+
+/** Without an API key as anybody may ask. */
+export async function askNode(address, { signal, apiKey } = {}) {
   let response
   let text
+  const headers = { accept: 'application/json', ...(apiKey && { authorization: `Bearer ${apiKey}` }) }
   try {
-    response = await fetch(address, { headers: { accept: 'application/json' }, signal: signal ?? null })
+    response = await fetch(address, { headers, signal: signal ?? null })
     text = await response.text()
   } catch (error) {
     if (error.name === 'AbortError') throw error

@@ -1,0 +1,62 @@
+/** A node of ours in the role of a top-level node: POST /v1/upward/reports/{table}, which takes each document once. */
+import { messageOf } from '../../platform/errors.js'
+import { type HttpResponse, sendRequest } from '../../platform/http-client.js'
+import type { Destination, Document, Outcome } from './destination.js'
+
+export interface NodeDestinationOptions {
+  /** Such as `https://top.example`. */
+  readonly url: string
+  readonly apiKey: string | undefined
+  /** For a whole exchange. Default 20 s. */
+  readonly timeoutMs?: number
+}
+
+const MAX_ANSWER_BYTES = 65_536
+/** The receiver takes the document, and judges it: these say that it is the document. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 409, 413, 415, 422])
+
+export function nodeDestination({ url, apiKey, timeoutMs = 20_000 }: NodeDestinationOptions): Destination {
+  const base = url.replace(/\/+$/, '')
+  return {
+    name: base,
+    async send(document, signal) {
+      try {
+        const response = await sendRequest({
+          url: `${base}/v1/upward/reports/${document.table}`,
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...(apiKey && { authorization: `Bearer ${apiKey}` }) },
+          content: document.text,
+          timeoutMs,
+          maxBytes: MAX_ANSWER_BYTES,
+          signal,
+        })
+        return outcomeOf(response, document)
+      } catch (error) {
+        return { kind: 'failed', detail: messageOf(error) }
+      }
+    },
+  }
+}
+
+function outcomeOf({ status, headers, body }: HttpResponse, { table, period }: Document): Outcome {
+  if (status === 200 || status === 201) {
+    const answer = parsed(body)
+    // Whatever answers 200 to everything is not what was asked for, and has not got the report.
+    if (answer?.['table'] === table && answer?.['period'] === period) return { kind: 'delivered', detail: `${status}` }
+    return { kind: 'failed', detail: `${status}, but the answer is not the receipt of a report.` }
+  }
+  const said = parsed(body)?.['detail']
+  const detail = `${status} ${typeof said === 'string' ? said : ''}`.trim()
+  if (REFUSALS.has(status)) return { kind: 'refused', detail }
+  const seconds = Number(headers['retry-after'])
+  return { kind: 'failed', detail, ...(seconds > 0 && { retryAfterSeconds: seconds }) }
+}
+
+function parsed(body: Buffer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'))
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,31 @@
+/** Forgets what has had its time: counts, days, and reports that everybody has. */
+import type { Database } from '../../platform/postgres.js'
+
+/** Longer than any outage after which the periods missed are still to be produced. */
+const COUNTS_DAYS = 100
+const SERVICE_DAYS = 400
+const REPORT_DAYS = 400
+const WRITER_DAYS = 7
+
+const PRUNING: readonly (readonly [statement: string, days: number])[] = [
+  ['delete from load_minute where minute < $1', COUNTS_DAYS],
+  ['delete from lookup_hour where hour < $1', COUNTS_DAYS],
+  ['delete from registered_total where through < $1', COUNTS_DAYS],
+  ['delete from service_minute where minute < $1', SERVICE_DAYS],
+  ['delete from traffic_writer where at < $1', WRITER_DAYS],
+  ['delete from report where produced_at < $1', REPORT_DAYS],
+]
+
+/** The largest by far, and made of history that stays: it can be collected anew. */
+const DROP_BODIES = `
+  update report set body = null
+  where table_name = 'T9' and body is not null and is_complete and produced_at < $1
+    and not exists (select from report_delivery where report_id = id and state <> 'delivered')`
+const T9_DAYS = 7
+
+const DAY_MS = 86_400_000
+
+export async function pruneReports(db: Database, nowMs: number): Promise<void> {
+  for (const [statement, days] of PRUNING) await db.query(statement, [new Date(nowMs - days * DAY_MS)])
+  await db.query(DROP_BODIES, [new Date(nowMs - T9_DAYS * DAY_MS)])
+}

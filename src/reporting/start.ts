@@ -1,0 +1,63 @@
+/** Puts the duty together from the settings: where reports go, under which prefix, and what the operator says. */
+import type { Clock } from '../platform/clock.js'
+import type { Config } from '../platform/config.js'
+import type { Lifecycle } from '../platform/lifecycle.js'
+import type { Logger } from '../platform/logger.js'
+import type { Database } from '../platform/postgres.js'
+import type { Scope } from '../protocols/rest/door.js'
+import type { Destination } from './destinations/destination.js'
+import { folderDestination } from './destinations/folder.js'
+import { nodeDestination } from './destinations/node.js'
+import { reporting } from './duty/reporting.js'
+import { watchedOperator } from './operator.js'
+import { enterpriseReportingRoutes } from './routes/enterprise-reporting.js'
+import { ownReportRoutes } from './routes/own-reports.js'
+import { receivedReportRoutes } from './routes/received-reports.js'
+
+export interface StartReporting {
+  readonly config: Config
+  readonly db: Database
+  readonly clock: Clock
+  readonly log: Logger
+  readonly life: Lifecycle
+}
+
+/** Safe in many processes at once: one of them does it. @throws NodeError `request-malformed`: the operator's file */
+export async function startReporting({ config, db, clock, log, life }: StartReporting): Promise<void> {
+  const { nodePrefix, timeZone, stalenessBoundMs } = config
+  const destinations = destinationsOf(config)
+  if (destinations.length > 0 && nodePrefix === undefined)
+    log.warn('Nothing is reported: JIEXI_NODE_PREFIX does not say under which prefix.')
+  const duty = reporting({
+    db,
+    clock,
+    log,
+    node: nodePrefix ?? '',
+    timeZone,
+    stalenessBoundMs,
+    findOperator: await watchedOperator(config.operatorFile, log),
+    destinations: nodePrefix === undefined ? [] : destinations,
+  })
+  await life.start('reporting', () => duty.start(), { stop: () => duty.stop() })
+}
+
+/** A node above without an API key is one to ask, not one to report to. */
+function destinationsOf({ parent, parentApiKey, reportFolder }: Config): readonly Destination[] {
+  const url = parent?.find((address) => /^https?:/i.test(address))
+  return [
+    ...(url !== undefined && parentApiKey !== undefined ? [nodeDestination({ url, apiKey: parentApiKey })] : []),
+    ...(reportFolder === undefined ? [] : [folderDestination(reportFolder)]),
+  ]
+}
+
+/** For the REST door. */
+export function reportRoutes({
+  role,
+  timeZone,
+}: Pick<Config, 'role' | 'timeZone'>): readonly ((scope: Scope) => void)[] {
+  return [
+    (scope) => ownReportRoutes(scope, { timeZone }),
+    enterpriseReportingRoutes,
+    ...(role === 'top-level' ? [receivedReportRoutes] : []),
+  ]
+}
