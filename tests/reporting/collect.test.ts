@@ -198,13 +198,17 @@ test('what operator and enterprises have not said is named as missing; what they
   expect(fields).toContain('data.items[0].subject')
   expect(fields).toContain('data.items[1].subject.legalPerson')
   expect(fields).not.toContain('data.items[1].subject.name')
+  await at.db.query(`update prefix set service = 'self-built', service_handle = '0.NA/x' where name like '88.%'`)
   const [routes] = await collect('T7', today)
-  const modes = (routes!.data as { items: { prefix: string; mode: string }[] }).items
-  expect(modes.map(({ prefix, mode }) => [prefix, mode])).toEqual([
-    ['88.118.8', 'hosted'],
-    ['urn:oid:1.2.156.3000', 'hosted'],
-    ['88.118.9', 'self-built'],
+  const modes = (routes!.data as { items: { prefix: string; mode: string; resolution?: unknown[] }[] }).items
+  expect(modes.map(({ prefix, mode, resolution }) => [prefix, mode, resolution?.length])).toEqual([
+    ['88.118.8', 'self-built', undefined],
+    ['88.118.9', 'self-built', 1],
+    ['urn:oid:1.2.156.3000', 'hosted', undefined],
   ])
+  expect(routes!.missing!.map(({ field }) => field)).toEqual(['data.items[0].resolution'])
+  expectShape('T7', routes!)
+  await at.db.query(`update prefix set service = 'hosted', service_handle = ''`)
   const [own] = await collect('T4', today, { templates: { part: { industry: { section: 'C', division: '34' } } } })
   expect(own!.missing!.map(({ field }) => field)).toEqual([
     'data.items[0].industry',

@@ -53,14 +53,13 @@ interface EnterpriseRow {
   readonly state: string
   readonly prefixes: readonly string[] | null
   readonly subject: Readonly<Record<string, unknown>> | null
-  readonly resolution: readonly unknown[] | null
   readonly applications: readonly unknown[] | null
 }
 
 function enterprisesIn({ db }: Collecting, give: (rows: readonly EnterpriseRow[]) => Promise<void>): Promise<void> {
   const page = (after: string) =>
     db.query<EnterpriseRow>(
-      `select e.id, e.name, e.state, r.subject, r.resolution, r.applications,
+      `select e.id, e.name, e.state, r.subject, r.applications,
          (select array_agg(p.name order by p.name) from prefix p where p.enterprise_id = e.id) as prefixes
        from enterprise e left join enterprise_reporting r on r.enterprise_id = e.id
        where e.id > $1 order by e.id limit $2`,
@@ -87,20 +86,40 @@ export const collectEnterprises: Collect = (collecting, give) =>
     await give({ data: { items }, missing })
   })
 
-/** Where the enterprise has told of servers of its own, resolution is theirs; else this node answers with the records. */
-export const collectEnterpriseRoutes: Collect = (collecting, give) =>
-  enterprisesIn(collecting, async (rows) => {
-    const items = rows.flatMap((row) =>
-      (row.prefixes ?? []).map((prefix) => ({
-        ...named(row),
-        prefix,
-        state: row.state,
-        mode: row.resolution === null ? 'hosted' : 'self-built',
-        ...(row.resolution !== null && { resolution: row.resolution }),
-      })),
+interface RouteRow {
+  readonly enterpriseId: string
+  readonly enterpriseName: string
+  readonly prefix: string
+  readonly state: string
+  readonly mode: 'hosted' | 'self-built'
+  readonly resolution: readonly unknown[] | null
+}
+
+/** Who answers is known to the registry; at which addresses, of an enterprise's own servers, the enterprise says. */
+export const collectEnterpriseRoutes: Collect = ({ db }, give) => {
+  const page = (after: string) =>
+    db.query<RouteRow>(
+      `select e.id as "enterpriseId", e.name as "enterpriseName", p.name as prefix, p.service as mode, r.resolution,
+         case when p.state = 'active' then p.holder_state else p.state end as state
+       from prefix p join enterprise e on e.id = p.enterprise_id
+       left join enterprise_reporting r on r.enterprise_id = e.id
+       where p.name > $1 order by p.name limit $2`,
+      [after, ROWS_PER_PART],
     )
-    await give({ data: { items } })
-  })
+  return inParts(
+    page,
+    ({ prefix }) => prefix,
+    async (rows) => {
+      const items = rows.map(({ resolution, ...row }) => ({ ...row, ...(resolution !== null && { resolution }) }))
+      const missing = rows.flatMap(({ mode, resolution }, at) =>
+        mode === 'self-built' && resolution === null
+          ? [{ field: `data.items[${at}].resolution`, reason: NOT_TOLD }]
+          : [],
+      )
+      await give({ data: { items }, missing })
+    },
+  )
+}
 
 export const collectEnterpriseApplications: Collect = (collecting, give) =>
   enterprisesIn(collecting, async (rows) => {
