@@ -155,3 +155,4 @@ create table received_report (
   unique (node, table_name, period, revision, part)
 );
 create index received_report_table on received_report (table_name, id);
+create index received_report_received_at on received_report using brin (received_at);

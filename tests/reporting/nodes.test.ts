@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { handleClient } from '../../src/protocols/handle/client/client.js'
+import { parseServerAddress } from '../../src/protocols/handle/client/server-address.js'
 import { folderDestination } from '../../src/reporting/destinations/folder.js'
 import { nodeDestination } from '../../src/reporting/destinations/node.js'
 import { jiexi } from '../cli/run.js'
@@ -22,6 +24,8 @@ beforeAll(async () => {
   province = await makeEnterprise(top, { id: 'province', prefix: '88.118' })
   below = await testNode({
     environment: {
+      JIEXI_HANDLE_PORT: '0',
+      JIEXI_HANDLE_HTTP_PORT: '0',
       JIEXI_NODE_PREFIX: '88.118',
       JIEXI_PARENT: top.url,
       JIEXI_PARENT_API_KEY: province.apiKey,
@@ -87,6 +91,26 @@ test('look-ups through every door of HTTP, and registrations, are counted for wh
   expect(counts.foreign - countsBefore.foreign).toBe(1)
   expect(Object.keys(counts.sources)).toEqual(['127.0.0.1'])
   expect(counts.registered).toBe(4)
+})
+
+test('look-ups through the doors of the Handle System are counted like others', async () => {
+  const before = await countsAfterFlush()
+  const { port, httpPort } = below.handle
+  for (const address of [`udp://127.0.0.1:${port}`, `tcp://127.0.0.1:${port}`, `http://127.0.0.1:${httpPort}`]) {
+    const server = parseServerAddress(address)
+    if (!server.ok) throw new Error(server.reason)
+    const client = handleClient({ start: { kind: 'servers', servers: [server.value] } })
+    for (let round = 0; round < 4; round++)
+      expect(await client.resolve('88.118.8/A')).toMatchObject({ kind: 'found' })
+    expect(await client.resolve('88.118.8/none')).toMatchObject({ kind: 'absent' })
+    await client.close()
+  }
+  await fetch(`http://127.0.0.1:${httpPort}/api/handles/88.118.8/a`)
+  await fetch(`http://127.0.0.1:${httpPort}/88.118.8/a?noredirect`)
+  const counts = await countsAfterFlush((now) => now.requests - before.requests >= 17)
+  expect(counts.requests - before.requests).toBe(17)
+  expect(counts.successes - before.successes).toBe(14)
+  expect(Object.keys(counts.sources)).toEqual(['127.0.0.1'])
 })
 
 test('the same document again changes nothing; another content under its name is refused', async () => {

@@ -29,6 +29,15 @@ export type Give = (part: Part) => Promise<void>
 /** For whole-table reads at the end of a day, which take their time. */
 export const LONG_READ = { timeoutMs: 600_000 }
 
+/** The same database, whose statements may take as long as the end of a month takes. */
+export function patient(db: Database): Database {
+  return {
+    ...db,
+    query: <Row extends object>(text: string, parameters?: readonly unknown[]) =>
+      db.transaction((tx) => tx.query<Row>(text, parameters), LONG_READ),
+  }
+}
+
 /** Enterprises or prefixes to a part. */
 export const ROWS_PER_PART = 500
 

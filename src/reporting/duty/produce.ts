@@ -17,6 +17,8 @@ export interface Producing {
   readonly clock: Clock
   readonly holder: string
   readonly destinations: readonly string[]
+  /** Aborted: the node stops, and whatever is not complete is made anew by whoever comes next. */
+  readonly stopping?: AbortSignal
 }
 
 export interface Task {
@@ -36,6 +38,7 @@ export async function produce(producing: Producing, task: Task): Promise<number>
   const revision = ((await newestRevision(db, named))?.revision ?? 0) + 1
   const digest = createHash('sha256')
   const numbered = numberedParts(async (part, { ordinal, isLast }) => {
+    producing.stopping?.throwIfAborted()
     digest.update(JSON.stringify([part.data, part.missing ?? []]))
     await storePart(db, documentOf(producing, task, { part, ordinal, isLast, revision }))
   })

@@ -5,6 +5,7 @@ import type { Database } from '../../platform/postgres.js'
 const COUNTS_DAYS = 100
 const SERVICE_DAYS = 400
 const REPORT_DAYS = 400
+const RECEIVED_DAYS = 800
 const WRITER_DAYS = 7
 
 const PRUNING: readonly (readonly [statement: string, days: number])[] = [
@@ -14,6 +15,7 @@ const PRUNING: readonly (readonly [statement: string, days: number])[] = [
   ['delete from service_minute where minute < $1', SERVICE_DAYS],
   ['delete from traffic_writer where at < $1', WRITER_DAYS],
   ['delete from report where produced_at < $1', REPORT_DAYS],
+  ['delete from received_report where received_at < $1', RECEIVED_DAYS],
 ]
 
 /** The largest by far, and made of history that stays: it can be collected anew. */

@@ -12,7 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../platform/clock.js'
 import { messageOf } from '../../platform/errors.js'
 import type { Database } from '../../platform/postgres.js'
-import type { Collecting } from '../collect/collect.js'
+import { type Collecting, patient } from '../collect/collect.js'
 import { COLLECTORS } from '../collect/collectors.js'
 import type { Destination } from '../destinations/destination.js'
 import type { FindOperator } from '../operator.js'
@@ -59,7 +59,8 @@ export function reporting(options: ReportingOptions): Reporting {
   const { db, clock, log } = options
   const holder = randomUUID()
   const stopping = new AbortController()
-  const producing: Producing = { db, clock, holder, destinations: options.destinations.map(({ name }) => name) }
+  const destinations = options.destinations.map(({ name }) => name)
+  const producing: Producing = { db, clock, holder, destinations, stopping: stopping.signal }
   let isHolder = false
   let ticking: Promise<boolean> = Promise.resolve(false)
   let running: readonly Promise<void>[] = []
@@ -74,7 +75,7 @@ export function reporting(options: ReportingOptions): Reporting {
       await work()
       return true
     } catch (error) {
-      log.warn(`Reports: ${what} failed and is tried again: ${messageOf(error)}`)
+      if (!stopping.signal.aborted) log.warn(`Reports: ${what} failed and is tried again: ${messageOf(error)}`)
       return false
     }
   }
@@ -83,12 +84,12 @@ export function reporting(options: ReportingOptions): Reporting {
     await attempt('noting outages', () => noteOutages(db, clock.nowMs()))
     if (clock.monotonicMs() - prunedMs >= PRUNE_EVERY_MS) {
       prunedMs = clock.monotonicMs()
-      await attempt('forgetting what is old', () => pruneReports(db, clock.nowMs()))
+      await attempt('forgetting what is old', () => pruneReports(patient(db), clock.nowMs()))
     }
     if (options.destinations.length === 0) return
     const { node, timeZone, stalenessBoundMs } = options
     const operator = await options.findOperator()
-    const collecting = { db, node, timeZone, stalenessBoundMs, operator, beganMs }
+    const collecting = { db: patient(db), node, timeZone, stalenessBoundMs, operator, beganMs }
     await attempt('reporting events', () => reportEvents(producing, collecting))
     if (clock.monotonicMs() - changesLookedAtMs >= CHANGES_EVERY_MS) {
       changesLookedAtMs = clock.monotonicMs()
