@@ -100,8 +100,7 @@ test('look-ups through the doors of the Handle System are counted like others', 
     const server = parseServerAddress(address)
     if (!server.ok) throw new Error(server.reason)
     const client = handleClient({ start: { kind: 'servers', servers: [server.value] } })
-    for (let round = 0; round < 4; round++)
-      expect(await client.resolve('88.118.8/A')).toMatchObject({ kind: 'found' })
+    for (let round = 0; round < 4; round++) expect(await client.resolve('88.118.8/A')).toMatchObject({ kind: 'found' })
     expect(await client.resolve('88.118.8/none')).toMatchObject({ kind: 'absent' })
     await client.close()
   }

@@ -39,11 +39,11 @@ test(
     process.kill(worker!, 'SIGKILL')
     await second.replaced(worker!)
     await askOften(second, 10)
-    await vi.waitUntil(async () => (await readdir(folder)).includes('T11'), { timeout: 60_000, interval: 200 })
+    await vi.waitUntil(async () => (await readdir(folder)).includes('T1'), { timeout: 60_000, interval: 200 })
     await second.stop()
     expect(await requests()).toBe(75)
     const [{ made }] = (await database.db.query<{ made: number }>(
-      `select count(*) as made from report where table_name = 'T11'`,
+      `select count(*) as made from report where table_name = 'T1'`,
     )) as [{ made: number }]
     expect(made).toBe(1)
     const sources = await database.db.query(`select distinct pair->>0 as source

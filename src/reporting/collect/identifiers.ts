@@ -28,7 +28,7 @@ interface Row {
 
 const COLUMNS = 'key, spelling, prefix, version, state, template, body, registered_at, recorded_at'
 
-// A cursor, so that the day is read once, however many parts it makes.
+// A cursor, so that the day is read once, however many parts it makes. Records of prefixes are no identifiers of enterprises.
 const OPEN = `
   declare written no scroll cursor for
   select now.key, now.spelling, now.prefix, now.version, now.state, before.state as "stateBefore", now.template, now.body,
@@ -36,7 +36,7 @@ const OPEN = `
   from (select ${COLUMNS} from identifier union all select ${COLUMNS} from identifier_version) now
   join prefix on prefix.name = now.prefix and prefix.enterprise_id is not null
   left join identifier_version before on before.key = now.key and before.version = now.version - 1
-  where now.recorded_at >= $1 and now.recorded_at < $2
+  where now.recorded_at >= $1 and now.recorded_at < $2 and now.key not like '0.na/%'
   order by now.recorded_at, now.key, now.version`
 const READ_ON = `fetch ${ROWS_TO_READ} from written`
 

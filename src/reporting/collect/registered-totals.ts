@@ -7,15 +7,16 @@ import type { Queryable, Transaction } from '../../platform/postgres.js'
 import type { Period } from '../periods.js'
 import { type Collecting, LONG_READ } from './collect.js'
 
+/** Without the records of prefixes themselves, which nobody registers as an identifier. */
 const EVERY_VERSION = `
-  select key, version, state, prefix, recorded_at from identifier
-  union all select key, version, state, prefix, recorded_at from identifier_version`
+  select key, version, state, prefix, recorded_at from identifier where key not like '0.na/%'
+  union all select key, version, state, prefix, recorded_at from identifier_version where key not like '0.na/%'`
 
 /** What stood at a moment that may be long past. */
 const BASELINE = `
   insert into registered_total (through, prefix, added, registered)
   select $1, prefix, 0, count(*) from (
-    select prefix from identifier where recorded_at < $1 and state = 1
+    select prefix from identifier where recorded_at < $1 and state = 1 and key not like '0.na/%'
     union all
     select old.prefix from identifier_version old
     join (${EVERY_VERSION}) newer on newer.key = old.key and newer.version = old.version + 1
