@@ -34,7 +34,7 @@ import {
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export const ROLES = ['secondary', 'top-level', 'enterprise', 'recursive'] as const
+export const ROLES = ['secondary', 'top-level'] as const
 export type Role = (typeof ROLES)[number]
 
 export interface Config {
@@ -347,7 +347,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   role: {
     name: 'JIEXI_ROLE',
     default: 'secondary',
-    meaning: `What this node is in the national system: ${ROLES.map((role) => `\`${role}\``).join(', ')}`,
+    meaning: 'What this node is in the national system: `secondary`, or `top-level`, which takes the reports of others',
     read: oneOf(ROLES),
   },
   nodePrefix: {
