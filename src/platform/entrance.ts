@@ -13,7 +13,7 @@ export interface Entrance {
   readonly address: AddressInfo
   /** Bound, one for each address; nobody reads from them yet. */
   readonly datagrams: readonly DatagramSocket[]
-  /** Accepts no more; connections and sockets of others live on. */
+  /** Accepts no more; connections live on, and sockets that are read from in this process. */
   close(): void
 }
 
@@ -43,8 +43,11 @@ export async function openEntrance(listen: ListenAddress, options: EntranceOptio
 async function openOnce({ host, port }: ListenAddress, options: EntranceOptions): Promise<Entrance> {
   const servers: Server[] = []
   const datagrams: DatagramSocket[] = []
-  const close = () => {
+  const acceptNoMore = () => {
     for (const server of servers) server.close()
+  }
+  const close = () => {
+    acceptNoMore()
     for (const socket of datagrams) closeQuietly(socket)
   }
   const [first = host, ...others] = await addressesOf(host)
@@ -57,7 +60,8 @@ async function openOnce({ host, port }: ListenAddress, options: EntranceOptions)
     await bindAll({ host: first, port })
     const address = servers[0]!.address() as AddressInfo
     for (const other of others) await bindAll({ host: other, port: address.port }).catch(ignoreBroken)
-    return { address, datagrams, close }
+    // Whoever reads from sockets here closes them, after the last answer.
+    return { address, datagrams, close: options.handsOn ? close : acceptNoMore }
   } catch (error) {
     close()
     throw error

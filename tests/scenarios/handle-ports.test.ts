@@ -60,6 +60,13 @@ test('closed doors are told as closed', async () => {
   await node.close()
 })
 
+test('a node with all of its doors open stops without a complaint', async () => {
+  const node = await testNode({ environment: { JIEXI_HANDLE_PORT: '0', JIEXI_HANDLE_HTTP_PORT: '0' } })
+  expect(node.handle).toMatchObject({ port: expect.any(Number), httpPort: expect.any(Number) })
+  await node.close()
+  expect(node.logLines.filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([])
+})
+
 test('by IPv6 too, and HTTP with and without TLS on one port', async () => {
   const [cert, key] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')]
   const made = spawnSync('openssl', [
