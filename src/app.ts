@@ -1,9 +1,10 @@
 /** The composition root: makes one running node of the parts. Only main.ts and tests import it. */
 import { randomUUID } from 'node:crypto'
 import { type LoadedDemo, loadDemo } from './demo/load.js'
-import { type Core, doorsOf, isReady, listen, type Membership, requireFreePorts } from './doors.js'
+import { type Core, type DoorParts, doorsOf, isReady, listen, type Membership, requireFreePorts } from './doors.js'
 import { type Federation, federation } from './federation/federation.js'
 import { parentKeyIn } from './federation/parent-key.js'
+import { startUpward, upwardDuty } from './federation/upward/start.js'
 import type { Snapshot } from './observability/machine-metrics.js'
 import { nodeMetrics } from './observability/metrics.js'
 import { trafficMeter } from './observability/traffic.js'
@@ -24,6 +25,7 @@ import { migrate } from './platform/migrate.js'
 import type { Database } from './platform/postgres.js'
 import type { HandlePorts, OpenPorts } from './protocols/handle/own-site.js'
 import { signerWith } from './protocols/handle/protection.js'
+import { acknowledgedWaits, findSettledTransaction } from './registry/acknowledged-waits.js'
 import { ensureAdminKey } from './registry/api-keys.js'
 import { changeAnnouncer } from './registry/change-announcer.js'
 import { changeFollower } from './registry/change-follower.js'
@@ -32,6 +34,8 @@ import { startMaintenance } from './registry/maintenance.js'
 import { currentNodeSite } from './registry/node-site.js'
 import { configuredSigningKey, parentService, settleOwnSite } from './registry/own-site.js'
 import { loadRoutes } from './registry/prefixes.js'
+import { upwardPropagation } from './registry/propagation.js'
+import { watchPropagation } from './registry/propagation-watch.js'
 import { registryLookup } from './registry/records.js'
 import type { Registry } from './registry/registry.js'
 import { currentRoutes, lastKnownRoutes, type Routes } from './registry/routes.js'
@@ -117,6 +121,8 @@ async function start(
   await life.start('change follower', () => follower.start(), { stop: () => follower.stop() })
 
   const shared = await untilAvailable(log, () => sharedStoreOf(core))
+  // Absent where a supervisor tells the node above, which finds what is new by itself.
+  let wakeUpward: (() => void) | undefined
   const registry: Registry = joinWrites({
     db,
     clock,
@@ -126,6 +132,7 @@ async function start(
       shared?.forget(change.keys.flatMap((key) => nameIn('identifier', key) ?? []))
       follower.wake()
       announcer.announce()
+      wakeUpward?.()
     },
   })
   const demo = isAlone ? await equip(registry, { ...options, config, log }) : undefined
@@ -142,6 +149,7 @@ async function start(
   const waits = visibleWaits({ clock, knowledge, boundMs: config.stalenessBoundMs, findBounds })
   const tokens = writeTokens({ knowledge, catchUp })
   await count(core, life)
+  const upward = await upwardOf(core, life)
   const ports: OpenPorts = { ...membership?.handle }
   const nodeSite = await untilAvailable(log, () => currentNodeSite(db, knowledge))
   const { privateKey } = await untilAvailable(log, () => configuredSigningKey(db, config))
@@ -158,6 +166,7 @@ async function start(
     signer,
     sessionKey,
     peers: others.peers,
+    ...(upward && { upward }),
   })
   const drainMs = config.drainSeconds * 1000
   const url = await life.start('doors', () => listen(doors, core, ports), {
@@ -165,8 +174,13 @@ async function start(
     stopWithinMs: drainMs + 2_000,
   })
   if (isAlone) await tellWhere(registry, { config, log, ports })
-  await life.start('waiting writes', () => waits, { stop: () => waits.drain(drainMs) })
+  const drainWaits = () => {
+    waits.drain(drainMs)
+    upward?.waits.drain(drainMs)
+  }
+  await life.start('waiting writes', () => waits, { stop: drainWaits })
   if (isAlone) await maintain({ config, log, life, db })
+  if (isAlone) wakeUpward = await untilAvailable(log, () => startUpward({ config, db, clock, log, life }))
 
   const { kind, version } = database
   return {
@@ -224,6 +238,22 @@ async function count(core: Core, life: Lifecycle): Promise<void> {
       await store.stop()
     },
   })
+}
+
+/** What this process knows of the telling upward; whichever process does it. */
+async function upwardOf(
+  { config, database: { db }, metrics, log }: Core,
+  life: Lifecycle,
+): Promise<DoorParts['upward']> {
+  if (upwardDuty(config) === undefined) return undefined
+  const watch = await life.start('propagation', () => watchPropagation(db, log), { stop: (it) => it.stop() })
+  const status = () => watch.latest()
+  metrics.watchUpward(() => {
+    const latest = status()
+    return latest && { ...latest, isFailing: latest.failing !== undefined }
+  })
+  const waits = acknowledgedWaits({ clock, findSettled: () => findSettledTransaction(db) })
+  return { propagation: upwardPropagation(db), waits, status }
 }
 
 function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics' | 'traffic'>): Core {

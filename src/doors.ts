@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { DEMO_SAMPLES } from './demo/samples.js'
+import { upwardReceiver } from './federation/upward/receive.js'
 import type { NodeMetrics } from './observability/metrics.js'
 import type { TrafficMeter } from './observability/traffic.js'
 import type { BackingKinds, OpenedDatabase, OpenedRedis } from './platform/backing-services.js'
@@ -29,17 +30,21 @@ import { handleRestDoor } from './protocols/handle-rest/door.js'
 import { sessionIds } from './protocols/handle-rest/session-ids.js'
 import { accessLog } from './protocols/http/access-log.js'
 import { serveGiven } from './protocols/http/given-connections.js'
+import type { UpwardReadiness } from './protocols/http/operations.js'
 import { operations, type Readiness, type WorkersReadiness } from './protocols/http/operations.js'
 import { problemPages } from './protocols/http/problem-pages.js'
 import { httpServer } from './protocols/http/server.js'
 import { restDoor } from './protocols/rest/door.js'
+import type { Upward } from './protocols/rest/door-options.js'
 import { importRoutes } from './protocols/rest/imports.js'
 import { type PeerOfNode, peerRoutes } from './protocols/rest/peers.js'
 import type { Remembered } from './protocols/rest/plain-lane.js'
+import { upwardRoutes } from './protocols/rest/upward.js'
 import { findPrincipal } from './registry/api-keys.js'
 import { handleApiSessions } from './registry/handle-api-sessions.js'
 import type { NodeSite } from './registry/node-site.js'
 import { rememberedPrincipals } from './registry/principals.js'
+import type { PropagationStatus } from './registry/propagation.js'
 import { registeredBelow } from './registry/registered-below.js'
 import type { Registry } from './registry/registry.js'
 import type { Routes } from './registry/routes.js'
@@ -101,6 +106,8 @@ export interface DoorParts {
   readonly signer: Signer
   /** Other nodes that this one has to do with. */
   readonly peers: () => readonly PeerOfNode[]
+  /** Absent: there is no node above that is told of anything. */
+  readonly upward?: Upward & { readonly status: () => PropagationStatus | undefined }
 }
 
 /** All doors of a node, before anybody listens. */
@@ -158,16 +165,17 @@ function httpDoorOf(core: Core, parts: DoorParts & { readonly remembered: Rememb
   const principalOf = rememberedPrincipals({ find: (apiKey) => findPrincipal(parts.registry.db, apiKey), knowledge })
   const text = membership?.metricsText ?? metrics.text
   operations(app, {
-    readiness: () => readinessOf(core, parts.ports),
+    readiness: () => readinessOf(core, parts),
     metrics: { text, contentType: metrics.contentType },
   })
   problemPages(app)
   consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [], showsReports: config.role === 'top-level' })
+  const upward = config.role === 'top-level' ? [upwardRoutes(upwardReceiver(parts.registry))] : []
   restDoor(app, {
     ...parts,
     clock,
     principalOf,
-    more: [importRoutes, peerRoutes(parts.peers), ...reportRoutes(config)],
+    more: [importRoutes, peerRoutes(parts.peers), ...reportRoutes(config), ...upward],
   })
   return app
 }
@@ -266,8 +274,9 @@ export function isReady({ config, knowledge }: Pick<Core, 'config' | 'knowledge'
   return knowledge.isFresh() || knowledge.ageMs() <= config.maxStaleSeconds * 1000
 }
 
-function readinessOf(core: Core, ports: HandlePorts): Readiness {
+function readinessOf(core: Core, { ports, upward }: Pick<DoorParts, 'ports' | 'upward'>): Readiness {
   const { database, redis, knowledge, membership } = core
+  const propagation = upward?.status()
   const ageMs = knowledge.ageMs()
   const fresh = knowledge.isFresh()
   return {
@@ -277,8 +286,20 @@ function readinessOf(core: Core, ports: HandlePorts): Readiness {
       redis: { kind: redis.kind, up: redis.client?.isUp() ?? false },
       feed: { fresh, ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : null },
       handle: { port: ports.port ?? null, httpPort: ports.httpPort ?? null },
+      ...(propagation ? { upward: upwardReadiness(propagation) } : {}),
       ...(membership ? { workers: membership.workers() } : {}),
     },
+  }
+}
+
+function upwardReadiness({ failing, walk, isBacklogLarger, ...counts }: PropagationStatus): UpwardReadiness {
+  return {
+    backlog: counts.backlog,
+    backlogIsLarger: isBacklogLarger,
+    oldestSeconds: Math.round(counts.oldestSeconds),
+    refused: counts.refused,
+    walking: walk !== undefined,
+    failingSince: failing === undefined ? null : new Date(failing.sinceMs).toISOString(),
   }
 }
 

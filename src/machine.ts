@@ -8,6 +8,7 @@ import path from 'node:path'
 import { equip, maintain, tellWhere } from './app.js'
 import type { LoadedDemo } from './demo/load.js'
 import { handlePortsWanted, requireFreePorts } from './doors.js'
+import { startUpward } from './federation/upward/start.js'
 import { machineMetrics, type Snapshot } from './observability/machine-metrics.js'
 import {
   type BackingKinds,
@@ -82,6 +83,7 @@ async function start(config: Config, log: Logger, options: MachineOptions): Prom
   const registry = { db, clock, committed: () => undefined }
   const demo = await equip(registry, { ...options, config, log })
   await maintain({ ...opening, db })
+  await untilAvailable(log, () => startUpward({ ...opening, db, clock }))
 
   const shared: Config = {
     ...config,

@@ -11,6 +11,14 @@ interface ReadinessJson {
   readonly database: { readonly kind: string; readonly reachable: boolean; readonly version?: string }
   readonly redis: { readonly kind: string; readonly up: boolean }
   readonly feed: { readonly fresh: boolean; readonly ageMs: number | null }
+  readonly upward?: {
+    readonly backlog: number
+    readonly backlogIsLarger: boolean
+    readonly oldestSeconds: number
+    readonly refused: number
+    readonly walking: boolean
+    readonly failingSince: string | null
+  }
   readonly workers?: { readonly up: number; readonly wanted: number }
 }
 
@@ -30,7 +38,7 @@ async function status(cli: Cli, json: boolean): Promise<void> {
     cli.terminal.out(`${shownJson({ node: node.url, ...readiness, lookups: Object.fromEntries(counts) })}\n`)
     return
   }
-  const { database, redis, feed, workers } = readiness
+  const { database, redis, feed, upward, workers } = readiness
   const lookups = [...counts].map(([tier, count]) => `${count} from ${tier}`)
   cli.terminal.out(
     table([
@@ -42,6 +50,7 @@ async function status(cli: Cli, json: boolean): Promise<void> {
       ],
       ['redis', redis.kind, redis.kind === 'none' ? '' : redis.up ? 'up' : 'down: answers come without it'],
       ['change feed', feed.ageMs === null ? 'never read' : `${feed.ageMs} ms old`, feed.fresh ? 'fresh' : 'outdated'],
+      ...(upward ? [['node above', backlogOf(upward), stateOf(upward)]] : []),
       ...(workers
         ? [
             [
@@ -54,6 +63,19 @@ async function status(cli: Cli, json: boolean): Promise<void> {
       ['look-ups', lookups.length === 0 ? 'none yet' : lookups.join(', '), ''],
     ]),
   )
+}
+
+type UpwardJson = NonNullable<ReadinessJson['upward']>
+
+function backlogOf({ backlog, backlogIsLarger, oldestSeconds, refused }: UpwardJson): string {
+  const waiting = backlog === 0 ? 'knows all changes' : `${backlogIsLarger ? 'more than ' : ''}${backlog} changes wait`
+  const age = backlog === 0 ? '' : `, the oldest for ${oldestSeconds} s`
+  return `${waiting}${age}${refused === 0 ? '' : `; ${refused} refused`}`
+}
+
+function stateOf({ failingSince, walking }: UpwardJson): string {
+  if (failingSince !== null) return `cannot be told anything since ${failingSince}`
+  return walking ? 'is told of everything anew' : 'acknowledges'
 }
 
 function reachable({ reachable: is }: ReadinessJson['database']): string {

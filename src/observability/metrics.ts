@@ -26,12 +26,22 @@ export interface Readings {
   readonly redisIsUp?: boolean
 }
 
+/** How the node above is told of changes. */
+export interface UpwardReadings {
+  readonly backlog: number
+  readonly oldestSeconds: number
+  readonly refused: number
+  readonly isFailing: boolean
+}
+
 export interface NodeMetrics {
   readonly lookups: LookupMeter
   readonly handle: HandleMeter
   httpAnswered(status: number): void
   /** What is known of other nodes is told from now on. */
   watchPeers(read: () => ForeignReadings): void
+  /** There is a node above, which is told of from now on; undefined: how that goes is not known yet. */
+  watchUpward(read: () => UpwardReadings | undefined): void
   /** An entry that Redis gave was not used. */
   redisRejected(why: string): void
   text(): Promise<string>
@@ -67,6 +77,7 @@ export function nodeMetrics(read: () => Readings): NodeMetrics {
     handle,
     httpAnswered: (status) => increment(statuses, status),
     watchPeers: (foreign) => peerMetrics(registry, foreign),
+    watchUpward: (upward) => upwardMetrics(registry, upward),
     redisRejected: (why) => increment(rejections, why),
     text: () => registry.metrics(),
     contentType: registry.contentType,
@@ -164,6 +175,25 @@ function readingMetrics(registry: Registry, read: () => Readings): void {
   single('min', 'jiexi_redis_up', '1 while Redis is used, 0 while its breaker is open; absent without Redis.', (now) =>
     now.redisIsUp === undefined ? undefined : Number(now.redisIsUp),
   )
+}
+
+/** The same in all processes: they read it from the database. */
+function upwardMetrics(registry: Registry, read: () => UpwardReadings | undefined): void {
+  const single = (name: string, help: string, value: (readings: UpwardReadings) => number) =>
+    gauge(registry, {
+      name,
+      help,
+      labels: [],
+      joined: 'max',
+      collect: (set) => {
+        const now = read()
+        if (now !== undefined) set({}, value(now))
+      },
+    })
+  single('jiexi_upward_backlog_changes', 'Changes that the node above has not acknowledged yet.', (now) => now.backlog)
+  single('jiexi_upward_oldest_seconds', 'Age of the oldest of them.', (now) => now.oldestSeconds)
+  single('jiexi_upward_refused', 'Identifiers and prefixes that the node above did not take.', (now) => now.refused)
+  single('jiexi_upward_failing', '1 while the node above cannot be told anything.', (now) => Number(now.isFailing))
 }
 
 function increment<Key>(counts: Map<Key, number>, key: Key): void {

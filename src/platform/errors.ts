@@ -24,9 +24,11 @@ export const ERROR_CODES = [
   'template-unknown',
   'record-invalid',
   'import-conflict',
+  'sequence-gap',
   'authority-unavailable',
   'overloaded',
   'not-yet-visible',
+  'not-yet-acknowledged',
   'storage-full',
   'internal',
 ] as const

@@ -347,7 +347,8 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   role: {
     name: 'JIEXI_ROLE',
     default: 'secondary',
-    meaning: 'What this node is in the national system: `secondary`, or `top-level`, which takes the reports of others',
+    meaning:
+      'What this node is in the national system: `secondary`, or `top-level`, which takes what nodes below tell and report',
     read: oneOf(ROLES),
   },
   nodePrefix: {
@@ -418,7 +419,8 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   parentApiKey: {
     name: 'JIEXI_PARENT_API_KEY',
     defaultMeaning: 'none',
-    meaning: 'API key that the node above gave to this one',
+    meaning:
+      'API key that the node above gave to this one: with it, and an `https://` parent, this node tells it of all changes, and reports',
     isSecret: true,
     read: secret(16),
   },

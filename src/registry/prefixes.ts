@@ -41,7 +41,7 @@ export interface AllottedPrefix {
   readonly createdAt: Date
 }
 
-const COLUMNS = `name as prefix, enterprise_id as "enterpriseId", state, holder_state as "holderState",
+export const PREFIX_COLUMNS = `name as prefix, enterprise_id as "enterpriseId", state, holder_state as "holderState",
   service, sites, service_handle as "serviceHandle", version, created_at as "createdAt"`
 
 export interface Allotment {
@@ -66,7 +66,7 @@ export async function allotPrefix(
     const holderState = await lockHolder(tx, enterpriseId)
     const [result] = await tx.query<AllottedPrefix>(
       `insert into prefix (name, enterprise_id, holder_state, service, sites, service_handle) values ($1, $2, $3, $4, $5, $6)
-       on conflict (name) do nothing returning ${COLUMNS}`,
+       on conflict (name) do nothing returning ${PREFIX_COLUMNS}`,
       [prefix, enterpriseId, holderState, ...service],
     )
     if (!result) throw new NodeError('already-exists', `${prefix} is allotted already. Change it instead.`)
@@ -109,7 +109,7 @@ export async function changePrefix(
     const [result] = await tx.query<AllottedPrefix>(
       `update prefix set enterprise_id = $2, state = $3, holder_state = $4, service = $5, sites = $6, service_handle = $7,
          version = version + 1
-       where name = $1 returning ${COLUMNS}`,
+       where name = $1 returning ${PREFIX_COLUMNS}`,
       [prefix, enterpriseId, state, newHolderState ?? before.holderState, ...columnsOf(service)],
     )
     const records = await writeRecord(tx, { registry, principal, allotted: result!, isHandedOver })
@@ -151,7 +151,7 @@ function serviceOf({
 }
 
 /** In the order of `service`, `sites`, `service_handle`. */
-function columnsOf(service: WantedService): readonly [string, Buffer, string] {
+export function columnsOf(service: WantedService): readonly [string, Buffer, string] {
   return service === 'hosted'
     ? [service, byteaArray([]), '']
     : ['self-built', byteaArray(service.sites), service.handle]
@@ -166,7 +166,7 @@ function isSameService(one: WantedService, other: WantedService): boolean {
 /** By canonical name. */
 export async function findPrefix(db: Queryable, prefix: string): Promise<AllottedPrefix | undefined> {
   if (!isStorable(prefix)) return undefined
-  const [found] = await db.query<AllottedPrefix>(`select ${COLUMNS} from prefix where name = $1`, [prefix])
+  const [found] = await db.query<AllottedPrefix>(`select ${PREFIX_COLUMNS} from prefix where name = $1`, [prefix])
   return found
 }
 
@@ -180,8 +180,8 @@ export interface PrefixPage {
 export async function listPrefixes(db: Queryable, page: PrefixPage): Promise<readonly AllottedPrefix[]> {
   const after = requirePageStart(page.after)
   return page.enterpriseId === undefined
-    ? db.query(`select ${COLUMNS} from prefix where name > $1 order by name limit $2`, [after, page.limit])
-    : db.query(`select ${COLUMNS} from prefix where enterprise_id = $3 and name > $1 order by name limit $2`, [
+    ? db.query(`select ${PREFIX_COLUMNS} from prefix where name > $1 order by name limit $2`, [after, page.limit])
+    : db.query(`select ${PREFIX_COLUMNS} from prefix where enterprise_id = $3 and name > $1 order by name limit $2`, [
         after,
         page.limit,
         page.enterpriseId,
@@ -234,9 +234,10 @@ function malformedPrefix(message: string, position: number): NodeError {
 }
 
 async function lockPrefix(tx: Transaction, prefix: string): Promise<AllottedPrefix> {
-  const [found] = await tx.query<AllottedPrefix>(`select ${COLUMNS} from prefix where name = $1 for no key update`, [
-    prefix,
-  ])
+  const [found] = await tx.query<AllottedPrefix>(
+    `select ${PREFIX_COLUMNS} from prefix where name = $1 for no key update`,
+    [prefix],
+  )
   if (!found) throw new NodeError('not-found', `The prefix ${prefix} is not allotted at this node.`)
   return found
 }

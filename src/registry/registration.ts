@@ -27,6 +27,9 @@ export interface Registration {
   readonly reason?: string
 }
 
+/** Whether the node above knows of it (propagation.ts). */
+export type PropagationState = 'local' | 'queued' | 'sent' | 'acknowledged' | 'refused'
+
 export interface Receipt {
   readonly identifier: string
   readonly key: string
@@ -38,7 +41,8 @@ export interface Receipt {
   readonly contentSha256: string | null
   /** The transaction that wrote the version; doors make a token of it (resolution/write-token.ts). */
   readonly token: string
-  readonly propagation: 'local'
+  /** At the moment of the answer. The write path says `local`; doors say what is so (propagation.ts). */
+  readonly propagation: PropagationState
 }
 
 export type ItemOutcome =

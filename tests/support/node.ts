@@ -3,6 +3,7 @@ import { type RunningNode, startNode } from '../../src/app.js'
 import { systemClock } from '../../src/platform/clock.js'
 import { readConfig } from '../../src/platform/config.js'
 import { logger } from '../../src/platform/logger.js'
+import { openDatabase } from '../../src/platform/postgres.js'
 import { testDatabase } from './database.js'
 
 export interface TestNode extends RunningNode {
@@ -109,4 +110,17 @@ export async function registerMany(node: Addressed, apiKey: string, identifiers:
 
 export function get(node: Addressed, identifier: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${node.url}/v1/identifiers/${identifier}`, { headers })
+}
+
+/** Of the node's database, behind its back. */
+export async function inDatabase<Row extends object>(
+  { databaseUrl }: Pick<TestNode, 'databaseUrl'>,
+  sql: string,
+): Promise<Row[]> {
+  const db = openDatabase({ url: databaseUrl, maxConnections: 1, statementTimeoutMs: 10_000, connectTimeoutMs: 10_000 })
+  try {
+    return await db.query<Row>(sql)
+  } finally {
+    await db.close()
+  }
 }

@@ -28,10 +28,12 @@ export const responseCodeOf = {
   'template-unknown': RC.invalidValue,
   'record-invalid': RC.invalidValue,
   'import-conflict': RC.error,
+  'sequence-gap': RC.error,
   // Whoever cannot be asked now can be later: clients take it for a reason to try again.
   'authority-unavailable': RC.tooBusy,
   overloaded: RC.tooBusy,
   'not-yet-visible': RC.tooBusy,
+  'not-yet-acknowledged': RC.tooBusy,
   'storage-full': RC.tooBusy,
   internal: RC.error,
 } as const satisfies Record<ErrorCode, number>

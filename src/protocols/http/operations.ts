@@ -19,8 +19,24 @@ export interface ReadinessParts {
   readonly feed: { readonly fresh: boolean; readonly ageMs: number | null }
   /** Ports of the Handle System's protocols; null: closed. */
   readonly handle: { readonly port: number | null; readonly httpPort: number | null }
+  /** How the node above is told of changes; absent where none is. It never makes this one unready. */
+  readonly upward?: UpwardReadiness
   /** Where several processes share the port. What else is said here is the answering one's. */
   readonly workers?: WorkersReadiness
+}
+
+export interface UpwardReadiness {
+  /** Changes that are not acknowledged yet; at least so many, when `backlogIsLarger`. */
+  readonly backlog: number
+  readonly backlogIsLarger: boolean
+  /** Age of the oldest of them. */
+  readonly oldestSeconds: number
+  /** What the node above did not take: `GET /v1/propagation?state=refused`. */
+  readonly refused: number
+  /** Everything is told anew. */
+  readonly walking: boolean
+  /** RFC 3339: since when it cannot be told anything; null: it can. */
+  readonly failingSince: string | null
 }
 
 export interface WorkersReadiness {

@@ -112,6 +112,11 @@ export const adviceOf = {
     meaning: 'The import is at another offset or in another state than the request supposes.',
     action: 'Ask for its state with <code>GET /v1/imports/{id}</code> and go on from there.',
   },
+  'sequence-gap': {
+    meaning: 'A node below told of changes that do not follow those it told of before, or belong to another history.',
+    action:
+      'Nothing is lost. <code>GET /v1/upward/changes</code> says up to where changes have arrived: tell them again from there on, or everything anew.',
+  },
   'authority-unavailable': {
     meaning: 'Whoever knows the answer could not be asked, and nothing held here may stand for it. It is not a "no".',
     action: TRY_AGAIN,
@@ -125,6 +130,12 @@ export const adviceOf = {
       'The write that came with <code>?wait=visible</code> is committed, and this node could not wait until every replica answers it: it is stopping, or the database went away meanwhile.',
     action:
       'Repeat the request: what is written already is not written again, and the wait starts anew. <code>Jiexi-Token</code> names the write.',
+  },
+  'not-yet-acknowledged': {
+    meaning:
+      'The write that came with <code>?wait=acknowledged</code> is committed at this node, and the node above it has not acknowledged it in the time that is waited.',
+    action:
+      'Nothing need be done: it is told until it is acknowledged. Repeat the request to wait again, or see <code>?explain=1</code>. <code>Jiexi-Token</code> names the write.',
   },
   'storage-full': {
     meaning: 'The database has no space left. Nothing was written; reading goes on.',

@@ -1,12 +1,11 @@
 /**
- * When a write is acknowledged: once it is committed or, with `?wait=visible`, once no process of the node can answer older
- * than it. Its token goes out with every answer, also with the refusal of one that could not be waited for.
+ * When a write is acknowledged: once it is committed; with `?wait=visible`, once no process of the node can answer older
+ * than it; with `?wait=acknowledged`, once the node above has taken it, or refused it. Its token goes out with every answer, also with the refusal of one that could not be waited for.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Fault } from '../../platform/errors.js'
 import type { Registry } from '../../registry/registry.js'
-import type { WaitingPlace } from '../../registry/visible-waits.js'
 import { TOKEN_HEADER } from './demands.js'
 import type { RestOptions } from './door-options.js'
 import { malformedQuery, queryIn } from './lookup-options.js'
@@ -23,7 +22,20 @@ export const WaitQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export type Wait = 'visible' | undefined
+/** Likewise, for what the node above is told of. */
+export const UpwardWaitQuery = Type.Object(
+  {
+    wait: Type.Optional(
+      Type.Enum(['visible', 'acknowledged'], {
+        description:
+          'visible: acknowledge only when no replica can answer older than this write; acknowledged: when the node above has taken or refused it, within 10 s (202 otherwise)',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export type Wait = 'visible' | 'acknowledged' | undefined
 
 export interface Write<Result> {
   readonly reply: FastifyReply
@@ -39,12 +51,18 @@ export interface Acknowledged<Result> {
   tokenOf(xid: number): string
 }
 
-/** @throws NodeError what the write throws, and `overloaded` before or `not-yet-visible` after it */
+type WaitingDoor = Pick<RestOptions, 'waits' | 'tokens' | 'upward'>
+
+/**
+ * @throws NodeError what the write throws, `overloaded` and `request-malformed` (nobody is there to wait for) before it,
+ *   `not-yet-visible` or `not-yet-acknowledged` after it
+ */
 export async function acknowledge<Result>(
-  { waits, tokens }: Pick<RestOptions, 'waits' | 'tokens'>,
+  door: WaitingDoor,
   { reply, wait, carryOut, standsFor }: Write<Result>,
 ): Promise<Acknowledged<Result>> {
-  const place = wait === undefined ? undefined : waits.takePlace()
+  const { tokens } = door
+  const place = placeFor(door, wait)
   try {
     const tokenOf = tokens.begin()
     const result = await carryOut()
@@ -57,12 +75,32 @@ export async function acknowledge<Result>(
   }
 }
 
-async function waitAt(place: WaitingPlace, { raw }: FastifyReply, xid: number | undefined): Promise<void> {
+interface Place {
+  /** What the write stands for is so, or the place was left. */
+  until(xid: number | undefined): Promise<void>
+  leave(): void
+}
+
+/** A place among those who wait, taken before anything is written. */
+function placeFor({ waits, upward }: WaitingDoor, wait: Wait): Place | undefined {
+  if (wait === undefined) return undefined
+  if (wait === 'visible') {
+    const { untilVisible, leave } = waits.takePlace()
+    return { until: untilVisible, leave }
+  }
+  if (upward === undefined)
+    throw malformedQuery([{ field: 'wait', reason: 'this node tells no node above of what it holds' }])
+  const { untilAcknowledged, leave } = upward.waits.takePlace()
+  // A transaction that is not known changed nothing that could be told.
+  return { until: async (xid) => (xid === undefined ? undefined : untilAcknowledged(xid)), leave }
+}
+
+async function waitAt(place: Place, { raw }: FastifyReply, xid: number | undefined): Promise<void> {
   // Of a client that hangs up nothing is left.
   raw.once('close', place.leave)
   if (raw.closed) place.leave()
   try {
-    await place.untilVisible(xid)
+    await place.until(xid)
   } finally {
     raw.off('close', place.leave)
   }
@@ -97,13 +135,19 @@ export function readWriteQuery(request: FastifyRequest, known: readonly string[]
     else if (query.getAll(name).length > 1) faults.push({ field, reason: 'may stand once' })
   }
   const wait = query.get('wait')
-  if (wait !== null && wait !== 'visible') faults.push({ field: 'wait', reason: 'can only be wait=visible' })
+  if (wait !== null && !isWait(wait))
+    faults.push({ field: 'wait', reason: 'can only be wait=visible or wait=acknowledged' })
   if (faults.length > 0) throw malformedQuery(faults)
   return query
 }
 
 export function waitIn(query: URLSearchParams): Wait {
-  return query.get('wait') === 'visible' ? 'visible' : undefined
+  const wait = query.get('wait')
+  return isWait(wait) ? wait : undefined
+}
+
+function isWait(wait: string | null): wait is NonNullable<Wait> {
+  return wait === 'visible' || wait === 'acknowledged'
 }
 
 /** What is written is the same with and without it, so that a retry may wait for what a first try did not wait for. */
@@ -113,6 +157,6 @@ export function withoutWait(url: string): string {
   const kept = url
     .slice(mark + 1)
     .split('&')
-    .filter((parameter) => parameter !== 'wait=visible')
+    .filter((parameter) => parameter !== 'wait=visible' && parameter !== 'wait=acknowledged')
   return kept.length === 0 ? url.slice(0, mark) : `${url.slice(0, mark)}?${kept.join('&')}`
 }

@@ -19,7 +19,8 @@ import { acknowledge, readWriteQuery, waitIn } from './acknowledge.js'
 import type { RestOptions } from './door-options.js'
 import { draftError } from './draft-error.js'
 import { requireIdentifier } from './identifier-path.js'
-import { idempotencyOf, receiptJson } from './identifiers.js'
+import { idempotencyOf, type ReceiptContext, receiptJson } from './identifiers.js'
+import { propagationOf } from './propagation.js'
 
 export interface BatchWriteResult {
   /** As sent; null when none was. */
@@ -47,11 +48,13 @@ export function batchWrite(door: RestOptions, authenticate: Authenticate) {
       good.length === 0 ? [] : await writeIdentifiers(door.registry, principal, good, idempotencyOf(request))
     const { result: written, tokenOf } = await acknowledge(door, { reply, wait, carryOut, standsFor: newest })
 
+    const receipts = written.flatMap((one) => (one.ok ? [one.receipt] : []))
+    const context = { tokenOf, wait, propagated: await propagationOf(door, receipts, wait) }
     let next = 0
     const outcomes = read.map((one): ItemOutcome => (one.ok ? written[next++]! : one))
     return reply
       .header('cache-control', 'no-store')
-      .send({ results: outcomes.map((outcome, at) => resultOf(items[at], outcome, { tokenOf, wait })) })
+      .send({ results: outcomes.map((outcome, at) => resultOf(items[at], outcome, context)) })
   }
 }
 
@@ -130,14 +133,10 @@ function malformed(field: string, reason: string): NodeError {
   return new NodeError('request-malformed', `${name} ${reason}.`, { faults: [{ field: name, reason }] })
 }
 
-function resultOf(
-  item: unknown,
-  outcome: ItemOutcome,
-  acknowledged: Parameters<typeof receiptJson>[1],
-): BatchWriteResult {
+function resultOf(item: unknown, outcome: ItemOutcome, context: ReceiptContext): BatchWriteResult {
   const given = typeof item === 'object' && item !== null ? (item as { identifier?: unknown }).identifier : null
   const identifier = typeof given === 'string' ? given : null
   if (!outcome.ok) return { identifier, status: statusOf[outcome.error.code], problem: problemOfItem(outcome.error) }
-  const receipt = receiptJson(outcome.receipt, acknowledged)
+  const receipt = receiptJson(outcome.receipt, context)
   return { identifier, status: receipt.outcome === 'created' ? 201 : 200, receipt }
 }

@@ -1,5 +1,7 @@
 /** What the REST door is given, wired in app.ts. */
 import type { Clock } from '../../platform/clock.js'
+import type { AcknowledgedWaits } from '../../registry/acknowledged-waits.js'
+import type { Propagation } from '../../registry/propagation.js'
 import type { Registry } from '../../registry/registry.js'
 import type { VisibleWaits } from '../../registry/visible-waits.js'
 import type { Resolve } from '../../resolution/resolve.js'
@@ -8,6 +10,11 @@ import type { PrincipalOf } from '../http/authenticate.js'
 import type { Scope } from './door.js'
 import type { Remembered } from './plain-lane.js'
 import type { Routes } from './readers.js'
+
+export interface Upward {
+  readonly propagation: Propagation
+  readonly waits: AcknowledgedWaits
+}
 
 export interface RestOptions {
   readonly resolve: Resolve
@@ -19,6 +26,8 @@ export interface RestOptions {
   readonly principalOf: PrincipalOf
   readonly waits: VisibleWaits
   readonly tokens: WriteTokens
+  /** What the node above knows. Absent: there is none. */
+  readonly upward?: Upward
   /** Routes of this door that are kept elsewhere, such as imports: described and guarded like the others. */
   readonly more?: readonly ((scope: Scope) => void)[]
 }

@@ -22,6 +22,7 @@ import { lookupRoutes } from './lookup-routes.js'
 import { plainLane } from './plain-lane.js'
 import { plainLookup, refuseBadEscapes } from './plain-lookup.js'
 import { prefixRoutes } from './prefixes.js'
+import { propagationRoutes } from './propagation.js'
 import { changeRoute, templateRoutes, whoamiRoute } from './reference.js'
 import { writeRoutes } from './write-routes.js'
 
@@ -69,6 +70,7 @@ export function restDoor(server: FastifyInstance, door: RestOptions): void {
       enterpriseRoutes,
       apiKeyRoutes,
       prefixRoutes,
+      propagationRoutes,
       ...(door.more ?? []),
     ])
       routes(scope)

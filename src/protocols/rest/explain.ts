@@ -2,6 +2,7 @@
 import { routingCandidates } from '../../identifier/prefix-record.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Answer } from '../../record/answer.js'
+import type { Propagated } from '../../registry/propagation.js'
 import { type Authority, authorityOf } from '../../resolution/authorities.js'
 import type { Query, Step, Trace } from '../../resolution/resolve.js'
 import type { Principal } from '../../security/principal.js'
@@ -31,6 +32,8 @@ export interface Explanation {
   readonly version?: number
   readonly ageSeconds?: number
   readonly stale?: { readonly reason: string; readonly asOf: string }
+  /** Of what is registered here, or was: whether the node above knows of its newest version. */
+  readonly propagation?: Propagated
   readonly record?: unknown
   readonly problem?: ItemProblem
 }
@@ -50,6 +53,7 @@ export async function explain(door: RestOptions, query: Query, principal: Princi
     ...(authority.kind === 'foreign' ? {} : { authority: explainedAuthority(authority) }),
     steps,
     elapsedMs: took,
+    ...(await propagationIn(door, outcome, identifier.key)),
     ...('error' in outcome ? explainedError(outcome.error) : explainedAnswer(outcome.answer, door.clock.nowMs())),
     ...('answer' in outcome && outcome.answer.kind === 'found'
       ? {
@@ -93,6 +97,20 @@ function explainedAnswer(
 function explainedError(error: unknown): Pick<Explanation, 'status' | 'outcome' | 'problem'> {
   const problem = problemOfItem(error)
   return { status: statusOf[problem.code], outcome: 'failed', problem }
+}
+
+/** Not of what other nodes answer, nor while the database is away: the look-up itself may well be answered then. */
+async function propagationIn(
+  { upward }: RestOptions,
+  outcome: Outcome,
+  key: string,
+): Promise<Pick<Explanation, 'propagation'>> {
+  const isHere = 'answer' in outcome && (outcome.answer.kind === 'found' || outcome.answer.kind === 'withdrawn')
+  if (!isHere) return {}
+  if (upward === undefined) return { propagation: { state: 'local' } }
+  const states = await upward.propagation.ofIdentifiers([key]).catch(() => undefined)
+  const propagation = states?.get(key)
+  return propagation === undefined ? {} : { propagation }
 }
 
 type Outcome = { readonly answer: Answer } | { readonly error: unknown }

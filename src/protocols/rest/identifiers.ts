@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { NodeError } from '../../platform/errors.js'
 import { mergeDraft, readDraft } from '../../record/draft.js'
 import { amendIdentifier, type Idempotency, type Receipt, writeIdentifier } from '../../registry/identifiers.js'
+import type { Refusal } from '../../registry/propagation.js'
 import type { Authenticate } from '../http/authenticate.js'
 import { digestOf } from '../http/body-parsers.js'
 import { formatTag } from '../http/conditional.js'
@@ -10,6 +11,7 @@ import { acknowledge, readWriteQuery, type Wait, waitIn, withoutWait } from './a
 import type { RestOptions } from './door-options.js'
 import { draftError } from './draft-error.js'
 import { identifierInPath, pathOfIdentifier } from './identifier-path.js'
+import { type PropagatedReceipts, propagationOf } from './propagation.js'
 import { readPrecondition } from './write-preconditions.js'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
@@ -33,7 +35,8 @@ export function identifierWrites(door: RestOptions, authenticate: Authenticate):
     const wait = waitIn(query)
     const standsFor = ({ token }: Receipt) => ({ xid: Number(token) })
     const { result, tokenOf } = await acknowledge(door, { reply, wait, carryOut, standsFor })
-    return sendReceipt(reply, receiptJson(result, { tokenOf, wait }))
+    const propagated = await propagationOf(door, [result], wait)
+    return sendReceipt(reply, receiptJson(result, { tokenOf, wait, propagated }))
   }
   const nowSeconds = () => Math.floor(door.clock.nowMs() / 1000)
 
@@ -93,14 +96,24 @@ export function idempotencyOf(request: FastifyRequest): Idempotency | undefined 
 }
 
 /** As callers get it: with a token that they can send back. */
-export function receiptJson(
-  receipt: Receipt,
-  { tokenOf, wait }: { readonly tokenOf: (xid: number) => string; readonly wait: Wait },
-): ReceiptJson {
-  return { ...receipt, token: tokenOf(Number(receipt.token)), ...(wait === undefined ? {} : { visible: true }) }
+export function receiptJson(receipt: Receipt, { tokenOf, wait, propagated }: ReceiptContext): ReceiptJson {
+  const { state, refusal } = propagated.get(receipt) ?? { state: 'local' }
+  return {
+    ...receipt,
+    token: tokenOf(Number(receipt.token)),
+    propagation: state,
+    ...(refusal === undefined ? {} : { refusal }),
+    ...(wait === 'visible' ? { visible: true } : {}),
+  }
 }
 
-export type ReceiptJson = Receipt & { readonly visible?: true }
+export interface ReceiptContext {
+  readonly tokenOf: (xid: number) => string
+  readonly wait: Wait
+  readonly propagated: PropagatedReceipts
+}
+
+export type ReceiptJson = Receipt & { readonly visible?: true; readonly refusal?: Refusal }
 
 function sendReceipt(reply: FastifyReply, receipt: ReceiptJson): FastifyReply {
   return reply

@@ -45,7 +45,7 @@ export function importContent({ door, authenticate, receive }: ContentOptions) {
       })
       return reply
         .headers({ 'cache-control': 'no-store', 'upload-offset': String(job.offsetBytes) })
-        .send({ ...importJson(job, tokenOf), ...(wait === undefined ? {} : { visible: true }) })
+        .send({ ...importJson(job, tokenOf), ...(wait === 'visible' ? { visible: true } : {}) })
     } catch (error) {
       if (error instanceof NodeError && error.code === 'import-conflict') {
         const job = await requireImport(registry.db, principal, id)

@@ -12,7 +12,7 @@ import { malformedField } from '../../registry/checks.js'
 import { listImports, openImport, requireImport } from '../../registry/import-jobs.js'
 import { readImportOptions } from '../../registry/import-options.js'
 import { checkJson } from '../http/strict-json.js'
-import { WaitQuery } from './acknowledge.js'
+import { UpwardWaitQuery } from './acknowledge.js'
 import { TOKEN_HEADER } from './demands.js'
 import { answers, described, describedOnly, operation } from './documented.js'
 import type { Scope } from './door.js'
@@ -131,7 +131,7 @@ function contentRoute({ app, door, authenticate }: Scope): void {
             secured: true,
           }),
           params: ById,
-          querystring: WaitQuery,
+          querystring: UpwardWaitQuery,
           headers: Type.Object({
             'upload-offset': Type.Integer({ minimum: 0, description: 'where in the file this content begins' }),
             'upload-complete': Type.Optional(Type.Enum(['?1', '?0'])),

@@ -5,12 +5,12 @@ import { type AllottedPrefix, allotPrefix, changePrefix, findPrefix, listPrefixe
 import { authorize } from '../../security/authorize.js'
 import type { Principal } from '../../security/principal.js'
 import { serviceJson } from '../http/problem.js'
-import { administer, WaitQuery } from './acknowledge.js'
+import { administer, UpwardWaitQuery } from './acknowledge.js'
 import { answers, operation } from './documented.js'
 import type { Scope } from './door.js'
 import { pageOf } from './pages.js'
 import { readService, ServiceInput } from './prefix-service.js'
-import { DEFAULT_PAGE, Page, PageQuery, PrefixShape } from './schemas.js'
+import { DEFAULT_PAGE, Page, PageQuery, PrefixShape, Propagated } from './schemas.js'
 
 const ByName = Type.Object({ name: Type.String({ minLength: 1, maxLength: 255 }) })
 const State = Type.Enum(['active', 'suspended'])
@@ -23,7 +23,7 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
     {
       schema: {
         ...operation({ tag: 'Prefixes', summary: 'Allot a prefix', secured: true }),
-        querystring: WaitQuery,
+        querystring: UpwardWaitQuery,
         body: Type.Object(
           { prefix: Type.String(), enterpriseId: Type.Optional(Type.String()), ...ServiceInput },
           { additionalProperties: false, examples: [{ prefix: '88.118.8', enterpriseId: 'acme' }] },
@@ -76,7 +76,9 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
       schema: {
         ...operation({ tag: 'Prefixes', summary: 'One prefix', secured: true }),
         params: ByName,
-        ...answers(200, 'The prefix', one),
+        ...answers(200, 'The prefix, and whether the node above knows of it', {
+          'application/json': Type.Object({ ...PrefixShape.properties, propagation: Propagated }),
+        }),
       },
     },
     async (request) => {
@@ -87,7 +89,8 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
       const isTheirs = principal.kind === 'enterprise' && found?.enterpriseId !== principal.enterpriseId
       if (found === undefined || isTheirs)
         throw new NodeError('not-found', `There is no prefix ${request.params.name} that you may see.`)
-      return prefixJson(found)
+      const propagation = door.upward ? await door.upward.propagation.ofPrefix(found.prefix) : undefined
+      return { ...prefixJson(found), propagation: propagation ?? { state: 'local' } }
     },
   )
   app.patch(
@@ -102,7 +105,7 @@ export function prefixRoutes({ app, door, authenticate }: Scope): void {
           secured: true,
         }),
         params: ByName,
-        querystring: WaitQuery,
+        querystring: UpwardWaitQuery,
         body: Type.Object(
           {
             state: Type.Optional(State),

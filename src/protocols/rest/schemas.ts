@@ -57,6 +57,20 @@ export const RecordInput = Type.Object({
   ttlSeconds: Type.Optional(Type.Integer({ minimum: 0 })),
 })
 
+export const Propagation = Type.Enum(['local', 'queued', 'sent', 'acknowledged', 'refused'], {
+  description: 'whether the node above knows of it; local: there is none. What is refused is tried again',
+})
+
+export const Refusal = Type.Object({
+  code: Type.String(),
+  reason: Type.String(),
+  tries: Type.Integer(),
+  refusedAt: Time,
+  nextTryAt: Time,
+})
+
+export const Propagated = Type.Object({ state: Propagation, refusal: Type.Optional(Refusal) })
+
 export const ReceiptShape = Type.Object({
   identifier: Type.String(),
   key: Type.String(),
@@ -65,7 +79,8 @@ export const ReceiptShape = Type.Object({
   recordedAt: Time,
   contentSha256: Type.Union([Type.String(), Type.Null()]),
   token: Type.String({ description: 'send it as Jiexi-Token to read at least this write' }),
-  propagation: Type.Literal('local'),
+  propagation: Propagation,
+  refusal: Type.Optional(Refusal),
   visible: Type.Optional(
     Type.Literal(true, { description: 'with wait=visible: no replica can answer older any more' }),
   ),

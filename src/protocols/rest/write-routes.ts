@@ -1,7 +1,7 @@
 /** Where identifiers are registered, changed, withdrawn and listed. */
 import { Type } from 'typebox'
 import { BATCH_BODY_LIMIT } from '../http/body-parsers.js'
-import { WaitQuery } from './acknowledge.js'
+import { UpwardWaitQuery } from './acknowledge.js'
 import { batchWrite } from './batch-write.js'
 import { answers, described, describedOnly, operation } from './documented.js'
 import type { Scope } from './door.js'
@@ -26,7 +26,7 @@ export function writeRoutes({ app, door, authenticate }: Scope): void {
             'What GET gives can be edited and put back. Without If-Match whatever is there is replaced; the same content again changes nothing and gives the same version.',
           secured: true,
         }),
-        querystring: WaitQuery,
+        querystring: UpwardWaitQuery,
         headers: conditionHeaders,
         body: RecordInput,
         response: {
@@ -49,7 +49,7 @@ export function writeRoutes({ app, door, authenticate }: Scope): void {
           secured: true,
         }),
         consumes: ['application/merge-patch+json', json],
-        querystring: WaitQuery,
+        querystring: UpwardWaitQuery,
         headers: conditionHeaders,
         body: RecordInput,
         ...answers(200, 'Changed, or unchanged', receipt),
@@ -69,7 +69,10 @@ export function writeRoutes({ app, door, authenticate }: Scope): void {
           secured: true,
         }),
         headers: conditionHeaders,
-        querystring: Type.Object({ reason: Type.Optional(Type.String({ maxLength: 1_000 })), ...WaitQuery.properties }),
+        querystring: Type.Object({
+          reason: Type.Optional(Type.String({ maxLength: 1_000 })),
+          ...UpwardWaitQuery.properties,
+        }),
         body: Type.Object({ reason: Type.Optional(Type.String({ maxLength: 1_000 })) }),
         ...answers(200, 'Withdrawn', receipt),
       },
@@ -108,7 +111,7 @@ function batchRoute({ app, door, authenticate }: Scope): void {
           description: 'Each has its own outcome, in order; what is wrong with one is no harm to the others.',
           secured: true,
         }),
-        querystring: WaitQuery,
+        querystring: UpwardWaitQuery,
         headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String({ maxLength: 255 })) }),
         body: Type.Object({ items: Type.Array(BatchItem, { maxItems: 2_000 }) }),
         ...answers(200, 'The outcomes', {

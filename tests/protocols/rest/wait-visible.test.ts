@@ -121,7 +121,7 @@ test('another wait than for visible is refused before anything is written', asyn
     key: ADMIN_KEY,
     body: { state: 'suspended' },
   })
-  expect(admin.json.faults).toEqual([{ field: 'wait', reason: 'must be "visible"' }])
+  expect(admin.json.faults).toEqual([{ field: 'wait', reason: 'must be one of "visible", "acknowledged"' }])
 })
 
 test('a client that hangs up leaves nobody waiting', async () => {

@@ -1,0 +1,125 @@
+/** The node above, as the one who tells it of changes sees it. */
+import { messageOf, NodeError } from '../../platform/errors.js'
+import { type HttpRequest, type HttpResponse, readJson, sendRequest } from '../../platform/http-client.js'
+import type { UpwardBatch, UpwardOutcome, UpwardPosition, UpwardRefusal } from '../../protocols/rest/upward.js'
+
+export type Answered =
+  | { readonly kind: 'taken'; readonly outcome: UpwardOutcome }
+  /** It has not been told what came before. */
+  | { readonly kind: 'gap'; readonly reason: string }
+  /** The batch as a whole, for what is in it: a smaller one may be taken. */
+  | { readonly kind: 'refused'; readonly code: string; readonly reason: string }
+  /** Nothing is known of the batch, or the time is not right: to be told again. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterMs?: number }
+
+export interface Parent {
+  /** null: it was told nothing yet. @throws NodeError when it cannot be asked, or does not know this node */
+  position(): Promise<UpwardPosition | null>
+  tell(batch: UpwardBatch): Promise<Answered>
+}
+
+export interface ParentOptions {
+  /** Of one node, such as `https://node.example`; after a failure the next one is asked. */
+  readonly addresses: readonly string[]
+  readonly apiKey: string
+  /** Stops what is under way. */
+  readonly signal: AbortSignal
+}
+
+const TIMEOUT_MS = 20_000
+/** 2,000 refusals, each with its reason. */
+const MAX_ANSWER_BYTES = 4 * 2 ** 20
+const PATH = '/v1/upward/changes'
+/** What is wrong is in the batch; all else may be right another time. */
+const OF_THE_BATCH = [400, 413, 415, 422]
+const GAP = 'sequence-gap'
+const LONGEST_RETRY_AFTER_SECONDS = 600
+
+export function parentNode({ addresses, apiKey, signal }: ParentOptions): Parent {
+  let at = 0
+  const send = async (request: Pick<HttpRequest, 'method' | 'json'>): Promise<HttpResponse> => {
+    try {
+      return await sendRequest({
+        ...request,
+        url: new URL(PATH, addresses[at % addresses.length]).href,
+        headers: { authorization: `Bearer ${apiKey}` },
+        timeoutMs: TIMEOUT_MS,
+        maxBytes: MAX_ANSWER_BYTES,
+        signal,
+      })
+    } catch (error) {
+      at += 1
+      throw error
+    }
+  }
+  return {
+    async position() {
+      const response = await send({})
+      if (response.status !== 200) throw new NodeError('authority-unavailable', saidIn(response).reason)
+      return positionIn(readJson(response))
+    },
+    async tell(batch) {
+      try {
+        return answeredIn(await send({ method: 'POST', json: batch }), batch)
+      } catch (error) {
+        return { kind: 'failed', reason: messageOf(error) }
+      }
+    },
+  }
+}
+
+function answeredIn(response: HttpResponse, batch: UpwardBatch): Answered {
+  if (response.status === 200) return { kind: 'taken', outcome: outcomeIn(readJson(response), batch) }
+  const { code, reason } = saidIn(response)
+  if (response.status === 409 && code === GAP) return { kind: 'gap', reason }
+  if (OF_THE_BATCH.includes(response.status)) return { kind: 'refused', code, reason }
+  const retryAfterSeconds = Number(response.headers['retry-after'])
+  if (!(retryAfterSeconds > 0)) return { kind: 'failed', reason }
+  return { kind: 'failed', reason, retryAfterMs: Math.min(retryAfterSeconds, LONGEST_RETRY_AFTER_SECONDS) * 1_000 }
+}
+
+const MAX_SAID_LENGTH = 1_000
+
+function saidIn(response: HttpResponse): { readonly code: string; readonly reason: string } {
+  const { code, detail } = problemIn(response)
+  const said = typeof detail === 'string' ? detail : response.body.toString('utf8', 0, 200)
+  return {
+    code: typeof code === 'string' ? code.slice(0, 64) : `status-${response.status}`,
+    reason: `The node above answered ${response.status}: ${said.slice(0, MAX_SAID_LENGTH)}`,
+  }
+}
+
+function problemIn(response: HttpResponse): { readonly code?: unknown; readonly detail?: unknown } {
+  try {
+    return Object(readJson(response))
+  } catch {
+    return {}
+  }
+}
+
+/** @throws NodeError `authority-unavailable`: whoever answered is no node that can be told */
+function positionIn(answer: unknown): UpwardPosition | null {
+  const { told } = Object(answer) as { readonly told?: unknown }
+  if (told === null) return null
+  const { epoch, position, walk } = Object(told) as Partial<UpwardPosition>
+  const isRight = typeof epoch === 'string' && typeof position === 'string' && /^\d{1,15}\.\d{1,9}$/.test(position)
+  if (!isRight || !(walk === null || typeof walk === 'string')) throw unlike('position')
+  return { epoch, position, walk }
+}
+
+function outcomeIn(answer: unknown, { changes }: UpwardBatch): UpwardOutcome {
+  const { refused, applied, repeated, ...position } = Object(answer) as Partial<UpwardOutcome>
+  const isRefusal = ({ place, code, reason }: UpwardRefusal) =>
+    Number.isInteger(place) &&
+    place >= 0 &&
+    place < changes.length &&
+    typeof code === 'string' &&
+    typeof reason === 'string'
+  if (!Array.isArray(refused) || !refused.map(Object).every(isRefusal)) throw unlike('outcome')
+  if (typeof applied !== 'number' || typeof repeated !== 'number') throw unlike('outcome')
+  return { ...(positionIn({ told: position }) as UpwardPosition), applied, repeated, refused }
+}
+
+function unlike(what: string): NodeError {
+  return new NodeError('authority-unavailable', `The answer of the node above is no ${what} of changes told.`)
+}
