@@ -177,8 +177,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a stale answer is kept as a fresh one',
     file: MEMORY,
-    text: 'if (answer.stale === undefined && epoch === options.knowledge.epoch) keep(options, answer, query.face)',
-    replacement: 'if (epoch === options.knowledge.epoch) keep(options, answer, query.face)',
+    text: 'if (answer.stale === undefined && answer.asOfMs === undefined && epoch === options.knowledge.epoch)',
+    replacement: 'if (answer.asOfMs === undefined && epoch === options.knowledge.epoch)',
     tests: [MEMORY_TEST],
   },
   {
