@@ -223,6 +223,19 @@ test('everything is told in parts of bounded size, each of which is a place to g
   expect(await nodes()).toMatchObject([{ registered: 2_101 }])
 })
 
+test('a failure that is over is shown to be over, also when there is nothing to tell', async () => {
+  const first = await startTelling(parent())
+  await untilSettled(await write('a'))
+  await first.stop()
+  await below.db.query(`update propagation set failing_since = clock_timestamp(), failure = 'away'`)
+  expect(await findPropagationStatus(below.db)).toMatchObject({ failing: { reason: 'away' } })
+  const to = parent()
+  await startTelling(to)
+  const isOver = async () => (await findPropagationStatus(below.db))?.failing === undefined
+  await vi.waitUntil(isOver, { timeout: 15_000, interval: 10 })
+  expect(to.batches.every(({ changes }) => changes.length === 0)).toBe(true)
+})
+
 test('without a node above nothing is kept for one', async () => {
   await registerUpward(below.db)
   await registerUpward(below.db)

@@ -91,7 +91,7 @@ export function upwardSync(options: UpwardSyncOptions): UpwardSync {
     sitesTold: '',
     limit: MAX_UPWARD_CHANGES,
     choresAtMs: Number.NEGATIVE_INFINITY,
-    beatAtMs: clock.monotonicMs() + BEAT_MS,
+    beatAtMs: Number.NEGATIVE_INFINITY,
     isFailing: false,
   }
   let isStopped = false
@@ -239,7 +239,9 @@ async function nextParcel(
   if (page !== undefined || nowMs < memory.choresAtMs) return page
   memory.choresAtMs = nowMs + CHORES_MS
   const changes = await dueRefusals(db, Math.min(limit, MAX_RETRIED))
-  const isDue = changes.length > 0 || nowMs >= memory.beatAtMs || (await sitesToTell(db, memory)) !== undefined
+  // What has failed is known to be over once something is taken, be it nothing.
+  const isBeatDue = memory.isFailing || nowMs >= memory.beatAtMs
+  const isDue = isBeatDue || changes.length > 0 || (await sitesToTell(db, memory)) !== undefined
   return isDue ? { changes, cursor, walk } : undefined
 }
 
