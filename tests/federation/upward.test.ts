@@ -117,8 +117,9 @@ test('what lies outside of the prefix delegated above is refused with its reason
   expect((await list(enterprise.apiKey)).json).toMatchObject({ items: [], next: null })
   expect((await list(stranger.apiKey)).json).toMatchObject({ items: [{ name: '99.7.1/pump' }, { name: '99.7.1' }] })
   expect((await list('')).status).toBe(401)
-  expect(await upwardPart(node)).toMatchObject({ failingSince: null })
-  await vi.waitFor(async () => expect(await upwardPart(node)).toMatchObject({ refused: 2 }))
+  await vi.waitFor(async () => expect(await upwardPart(node)).toMatchObject({ failingSince: null, refused: 2 }), {
+    timeout: 5_000,
+  })
 })
 
 test('what was refused is tried again by itself, and taken once the prefix is delegated', async () => {
