@@ -38,6 +38,7 @@ import { upwardPropagation } from './registry/propagation.js'
 import { watchPropagation } from './registry/propagation-watch.js'
 import { registryLookup } from './registry/records.js'
 import type { Registry } from './registry/registry.js'
+import { holdsBy, settleRole } from './registry/role.js'
 import { currentRoutes, lastKnownRoutes, type Routes } from './registry/routes.js'
 import { nodeSecret } from './registry/secrets.js'
 import { findStalenessBounds, noteStalenessBound } from './registry/staleness-bounds.js'
@@ -126,6 +127,7 @@ async function start(
   const registry: Registry = joinWrites({
     db,
     clock,
+    holds: holdsBy(config),
     registered: core.traffic.registered,
     committed: (change) => {
       knowledge.noteOwnWrite(change)
@@ -195,13 +197,17 @@ async function start(
   }
 }
 
-/** What every database needs once before it is served: an administrator, and the demonstration where it is wanted. */
+/**
+ * What every database needs once before it is served: an administrator, what the node's role holds, and the demonstration
+ * where it is wanted.
+ */
 export async function equip(
   registry: Registry,
   { config, log, onAdminKey }: Pick<StartOptions, 'onAdminKey'> & { readonly config: Config; readonly log: Logger },
 ): Promise<LoadedDemo | undefined> {
   const newAdminKey = await untilAvailable(log, () => ensureAdminKey(registry.db, config.adminKey))
   if (newAdminKey !== undefined) onAdminKey?.(newAdminKey)
+  await untilAvailable(log, () => settleRole(registry, config))
   return config.demo ? untilAvailable(log, () => loadDemo(registry)) : undefined
 }
 

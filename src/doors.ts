@@ -15,6 +15,7 @@ import { messageOf, NodeError } from './platform/errors.js'
 import { requireFreePort, urlOf } from './platform/free-port.js'
 import type { Logger } from './platform/logger.js'
 import type { LoopDelay } from './platform/loop-delay.js'
+import { ROLE_FACTS } from './platform/roles.js'
 import { SETTINGS, USUAL_HANDLE_HTTP_PORT, USUAL_HANDLE_PORT } from './platform/settings.js'
 import { openWanted, requireWantedPort, type WantedPort } from './platform/usual-port.js'
 import type { DoorName } from './platform/worker-messages.js'
@@ -161,6 +162,7 @@ function httpServerOf({ config, log, metrics, loop }: Core): FastifyInstance {
 
 function httpDoorOf(core: Core, parts: DoorParts & { readonly remembered: Remembered }): FastifyInstance {
   const { config, metrics, knowledge, membership } = core
+  const facts = ROLE_FACTS[config.role]
   const app = httpServerOf(core)
   const principalOf = rememberedPrincipals({ find: (apiKey) => findPrincipal(parts.registry.db, apiKey), knowledge })
   const text = membership?.metricsText ?? metrics.text
@@ -169,8 +171,9 @@ function httpDoorOf(core: Core, parts: DoorParts & { readonly remembered: Rememb
     metrics: { text, contentType: metrics.contentType },
   })
   problemPages(app)
-  consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [], showsReports: config.role === 'top-level' })
-  const upward = config.role === 'top-level' ? [upwardRoutes(upwardReceiver(parts.registry))] : []
+  consoleDoor(app, { samples: config.demo ? DEMO_SAMPLES : [], showsReports: facts.takesReports })
+  const { takesChangesOf: of } = facts
+  const upward = of === 'nobody' ? [] : [upwardRoutes(upwardReceiver(parts.registry, of))]
   restDoor(app, {
     ...parts,
     clock,

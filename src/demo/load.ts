@@ -14,6 +14,7 @@ import { parseIdentifier } from '../identifier/parse.js'
 import { type ErrorCode, isUnavailable, NodeError } from '../platform/errors.js'
 import { draftOfRow } from '../record/draft.js'
 import { findTemplate } from '../record/template.js'
+import { firstAdministrator } from '../registry/authenticate.js'
 import { createEnterprise } from '../registry/enterprises.js'
 import { type ItemOutcome, type Registration, writeIdentifiers } from '../registry/identifiers.js'
 import { allotPrefix } from '../registry/prefixes.js'
@@ -50,7 +51,7 @@ const DONE_ALREADY: ReadonlySet<ErrorCode> = new Set([
 /** @throws NodeError `authority-unavailable`, `overloaded`; the next start then goes on with it */
 export async function loadDemo(registry: Registry): Promise<LoadedDemo> {
   if (!(await isWanted(registry))) return { loaded: false, products: 0, parts: 0 }
-  const administrator = await requireAdministrator(registry)
+  const administrator = await firstAdministrator(registry.db)
   for (const { id, name, prefix } of [TRADER, MACHINE_BUILDER]) {
     await unlessDone(createEnterprise(registry, administrator, { id, name }))
     await unlessDone(allotPrefix(registry, administrator, { prefix, enterpriseId: id }))
@@ -80,17 +81,6 @@ async function isWanted({ db }: Registry): Promise<boolean> {
     [TRADER.id, NODE_PREFIX],
   )
   return !state!.complete && (state!.empty || state!.begun)
-}
-
-/** History names who registered something: here, the administrator's key that the first start made or was given. */
-async function requireAdministrator({ db }: Registry): Promise<Administrator> {
-  const [key] = await db.query<{ id: string }>(
-    `select id from api_key
-     where enterprise_id is null and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
-     order by created_at, id limit 1`,
-  )
-  if (!key) throw new NodeError('internal', 'The demonstration needs an administrator key, and there is none yet.')
-  return { kind: 'administrator', apiKeyId: key.id }
 }
 
 async function writeRows(registry: Registry, administrator: Administrator, rows: readonly DemoRow[]): Promise<void> {

@@ -6,19 +6,14 @@ import { messageOf, type NodeError } from '../platform/errors.js'
 import type { Logger } from '../platform/logger.js'
 import { retryBudget } from '../platform/retry-budget.js'
 import type { Config } from '../platform/settings.js'
-import {
-  formatServerAddress,
-  parseServerAddress,
-  type ServerAddress,
-} from '../protocols/handle/client/server-address.js'
+import { formatServerAddress } from '../protocols/handle/client/server-address.js'
 import type { RouteTable, RoutingOptions, SelfBuilt } from '../resolution/authorities.js'
 import type { Layer } from '../resolution/resolve.js'
-import { Delegates, lookupServers, readSites, siteNode } from './delegates.js'
+import { Delegates, lookupServers, readSites } from './delegates.js'
 import { foreign } from './foreign.js'
 import type { ForeignNode } from './foreign-answer.js'
 import { ForeignCache } from './foreign-cache.js'
-import { httpNode } from './http-node.js'
-import { nativeNode } from './native-node.js'
+import { parentNode } from './parent.js'
 import { type KnownPeer, Peers } from './peers.js'
 import { selfBuiltOf, startProbes } from './probes.js'
 
@@ -54,7 +49,6 @@ export interface Federation {
 
 const MAX_UNDER_WAY = 512
 const RETRIES = { share: 0.1, most: 10 }
-export const PARENT = 'parent'
 export const ALL = 'all'
 
 export function federation(options: FederationOptions): Federation {
@@ -63,7 +57,7 @@ export function federation(options: FederationOptions): Federation {
   const networks = new Map(Object.entries(config.peerNetworks))
   const common = { peers, retries: retryBudget(RETRIES), clock, self, maxTtlSeconds: config.foreignTtlSeconds }
   const delegates = new Delegates({ ...common, guardFor: guards(networks) })
-  const parent = parentNode(options, common)
+  const parent = parentNode({ ...common, config, parentKey: options.parentKey })
   const cache = new ForeignCache({
     clock,
     capacityBytes: config.foreignCacheBytes,
@@ -112,55 +106,6 @@ function suspicionsTo(log: Pick<Logger, 'warn'>, clock: Clock): (key: string, er
     quietUntilMs = clock.monotonicMs() + SUSPICION_MS
     untold = 0
   }
-}
-
-type Common = Omit<Parameters<typeof siteNode>[2], 'guard'>
-
-function parentNode(options: FederationOptions, common: Common): ForeignNode | undefined {
-  const { config, parentKey } = options
-  const addresses = config.parent ?? []
-  const [first] = addresses
-  if (first === undefined) return undefined
-  const allowed = config.peerNetworks[PARENT] ?? []
-  if (/^https?:/.test(first)) {
-    for (const address of addresses) common.peers.settle(withoutSlash(address), 'parent', [])
-    const guard = new AddressGuard({ allowed, given: addresses.map(placeOf) })
-    const urls = addresses.map(withoutSlash)
-    const follow: Parameters<typeof httpNode>[0]['follow'] = async (sites, lookup) => {
-      const node = siteNode('the server that the parent node names', sites, {
-        ...common,
-        guard: new AddressGuard({ allowed }),
-      })
-      try {
-        return await node.ask(lookup)
-      } finally {
-        await node.close()
-      }
-    }
-    return httpNode({ ...common, urls, guard, follow })
-  }
-  const servers = addresses.map(requireServer)
-  for (const server of servers) common.peers.settle(formatServerAddress(server), 'parent', [])
-  const key = parentKey === undefined ? {} : { publicKey: parentKey }
-  const start = { kind: 'root' as const, servers, ...key }
-  const isCertified = parentKey !== undefined
-  return nativeNode({ ...common, name: 'the parent node', start, guard: new AddressGuard({ allowed }), isCertified })
-}
-
-function requireServer(text: string): ServerAddress {
-  const parsed = parseServerAddress(text)
-  // Settings are checked before.
-  if (!parsed.ok) throw new RangeError(parsed.reason)
-  return parsed.value
-}
-
-function placeOf(text: string): { readonly host: string; readonly port: number } {
-  const { hostname, port, protocol } = new URL(text)
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
-}
-
-function withoutSlash(text: string): string {
-  return text.replace(/\/$/, '')
 }
 
 /** One for each peer: what is allowed for one is allowed for no other. */

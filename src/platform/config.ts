@@ -1,6 +1,7 @@
 /** The environment, read once into a frozen, typed Config. All faults are told at once, each with what is expected. */
 import os from 'node:os'
 import { type Fault, messageOf, NodeError } from './errors.js'
+import { ROLE_FACTS } from './roles.js'
 import { type Config, SETTINGS, type Setting } from './settings.js'
 
 export { type Config, LOG_LEVELS, type LogLevel, SETTINGS, settingsTable } from './settings.js'
@@ -25,7 +26,7 @@ export function readConfig(environment: Environment): Config {
     }
   }
   // Sample records have no place in a database that somebody else runs.
-  values.demo ??= values.databaseUrl === undefined
+  values.demo ??= values.databaseUrl === undefined && values.role === 'secondary'
   values.nodeName ??= os.hostname()
   const config = values as Config
   if (faults.length === 0) faults.push(...contradictions(config))
@@ -65,14 +66,30 @@ function shown(setting: Setting<unknown>, text: string | undefined): string {
 }
 
 function contradictions(config: Config): Fault[] {
-  return [...parentContradictions(config), ...pollContradictions(config)]
+  return [...parentContradictions(config), ...roleContradictions(config), ...pollContradictions(config)]
 }
 
 function parentContradictions({ parent, parentPublicKey }: Config): Fault[] {
-  const isNative = parent?.every((address) => !address.startsWith('http')) ?? false
+  const isNative = parent?.some((address) => !address.startsWith('http')) ?? false
   if (parentPublicKey === undefined || isNative) return []
   const reason = `needs a ${SETTINGS.parent.name} of tcp:// or udp://: other answers are not signed`
   return [{ field: SETTINGS.parentPublicKey.name, reason }]
+}
+
+/** A role that needs what is not set, or leaves nothing for what is. */
+function roleContradictions({ role, nodePrefix, parent, parentApiKey, demo }: Config): Fault[] {
+  const { holds } = ROLE_FACTS[role]
+  const of = `${SETTINGS.role.name}=${role}`
+  const faults: Fault[] = []
+  if (holds === 'own' && nodePrefix === undefined)
+    faults.push({ field: SETTINGS.nodePrefix.name, reason: `is needed for ${of}: the prefix that this node holds` })
+  if (holds === 'none' && parent === undefined)
+    faults.push({ field: SETTINGS.parent.name, reason: `is needed for ${of}: the node that is asked` })
+  if (holds === 'none' && parentApiKey !== undefined)
+    faults.push({ field: SETTINGS.parentApiKey.name, reason: `is not for ${of}: such a node has nothing to tell` })
+  if (holds !== 'any' && demo)
+    faults.push({ field: SETTINGS.demo.name, reason: `is not for ${of}: the sample records are of other prefixes` })
+  return faults
 }
 
 function pollContradictions(config: Config): Fault[] {

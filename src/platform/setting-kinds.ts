@@ -151,17 +151,17 @@ function endpoint(text: string, defaultPort: number): Endpoint {
 }
 
 const MAX_PARENTS = 8
+const PARENT_PROTOCOLS: readonly string[] = ['tcp:', 'udp:', 'http:', 'https:']
 
-/** Of one node, which speaks one protocol: the native one, or that of our own API. */
+/** Of one node, by the native protocol, by our own API, or by both. */
 export function parentAddresses(text: string): readonly string[] {
   const all = text.split(',').map((part) => part.trim())
   const protocols = all.map((part) => (URL.canParse(part) ? new URL(part).protocol : ''))
-  const isNative = protocols.every((name) => name === 'tcp:' || name === 'udp:')
-  const isHttp = protocols.every((name) => name === 'http:' || name === 'https:')
+  const isKnown = protocols.every((name) => PARENT_PROTOCOLS.includes(name))
   const isBare = all.every((part) => /^\w+:\/\/[^/?#@\s]+\/?$/.test(part))
-  if ((isNative || isHttp) && isBare && all.length <= MAX_PARENTS) return all
+  if (isKnown && isBare && all.length <= MAX_PARENTS) return all
   throw new Error(
-    `expected 1 to ${MAX_PARENTS} addresses of one node, all native such as tcp://203.0.113.9:2641, or all of its API such as https://node.example`,
+    `expected 1 to ${MAX_PARENTS} addresses of one node, native such as tcp://203.0.113.9:2641, or of its API such as https://node.example`,
   )
 }
 
@@ -268,4 +268,9 @@ export function timeZone(text: string): string {
 export function prefixName(text: string): string {
   if (/^(?=.{1,64}$)[a-z\d-]+(?:\.[a-z\d-]+)*$/.test(text)) return text
   throw new Error('expected a prefix in small letters, such as 88.118')
+}
+
+export function enterpriseId(text: string): string {
+  if (/^[a-z0-9][a-z0-9-]{0,63}$/.test(text)) return text
+  throw new Error('expected 1 to 64 small letters, digits and hyphens, not beginning with a hyphen')
 }

@@ -1,11 +1,13 @@
 /** Every variable that the node reads: the one list behind reading them, their errors, and the table in the README. */
 import type { AllowedNetwork } from './address-guard.js'
+import { ROLES, type Role } from './roles.js'
 import {
   address,
   addresses,
   byteCount,
   type Endpoint,
   endpoints,
+  enterpriseId,
   type Following,
   file,
   folder,
@@ -33,9 +35,6 @@ import {
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
-
-export const ROLES = ['secondary', 'top-level'] as const
-export type Role = (typeof ROLES)[number]
 
 export interface Config {
   readonly port: number
@@ -101,6 +100,8 @@ export interface Config {
   /** 0: no other node is probed. */
   readonly probeSeconds: number
   readonly role: Role
+  /** Whose node this is, in the role `enterprise`. */
+  readonly enterprise: string
   /** This node's own; undefined: none is known. */
   readonly nodePrefix: string | undefined
   readonly parentApiKey: string | undefined
@@ -293,7 +294,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   },
   demo: {
     name: 'JIEXI_DEMO',
-    defaultMeaning: '`true` with the embedded PostgreSQL, else `false`',
+    defaultMeaning: '`true` of a secondary node with the embedded PostgreSQL, else `false`',
     meaning: 'Whether an empty database is filled with sample records',
     read: yesOrNo,
   },
@@ -348,20 +349,27 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_ROLE',
     default: 'secondary',
     meaning:
-      'What this node is in the national system: `secondary`, or `top-level`, which takes what nodes below tell and report',
+      'What this node is in the national system: `secondary`; `top-level`, which takes what nodes below tell and report; `enterprise`, which holds one enterprise’s prefix; `recursive`, which holds nothing and asks others',
     read: oneOf(ROLES),
+  },
+  enterprise: {
+    name: 'JIEXI_ENTERPRISE',
+    default: 'own',
+    meaning: 'Id of the enterprise whose node this is, in the role `enterprise`: made at the first start',
+    read: enterpriseId,
   },
   nodePrefix: {
     name: 'JIEXI_NODE_PREFIX',
     defaultMeaning: 'none',
-    meaning: 'Prefix of this node itself, such as `88.118`; reports are made under it',
+    meaning:
+      'Prefix of this node itself, such as `88.118`; reports are made under it. In the role `enterprise` the one it holds',
     read: prefixName,
   },
   parent: {
     name: 'JIEXI_PARENT',
     defaultMeaning: 'none',
     meaning:
-      'The node above this one, which is asked for prefixes that are not this node’s: `tcp://203.0.113.9:2641` by the Handle protocol, `https://node.example` by the API of this software; more addresses of it with commas',
+      'The node above this one, which is asked for prefixes that are not this node’s: `tcp://203.0.113.9:2641` by the Handle protocol, `https://node.example` by the API of this software; more addresses of it with commas. With both, look-ups go by the Handle protocol and the rest by the API',
     read: parentAddresses,
   },
   parentPublicKey: {

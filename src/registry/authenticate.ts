@@ -2,7 +2,7 @@
 
 import { NodeError } from '../platform/errors.js'
 import type { Database, Queryable, Transaction } from '../platform/postgres.js'
-import type { Principal, Scope } from '../security/principal.js'
+import type { Administrator, Principal, Scope } from '../security/principal.js'
 import { generateApiKey, hashSecret, parseApiKey, secretMatches } from '../security/tokens.js'
 import { apiKeyChange, appendChange } from './append-change.js'
 import { STANDING, type Standing } from './standing.js'
@@ -69,6 +69,18 @@ export async function ensureAdminKey(db: Database, configured?: string): Promise
     )
     return usable === undefined ? generateAdminKey(tx) : undefined
   })
+}
+
+/** For what a start does by itself: history names the key that the first start made or was given. */
+export async function firstAdministrator(db: Queryable): Promise<Administrator> {
+  const [key] = await db.query<{ id: string }>(
+    `select id from api_key
+     where enterprise_id is null and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+     order by created_at, id limit 1`,
+  )
+  if (!key)
+    throw new NodeError('internal', 'A start that sets something up needs an administrator, and there is none yet.')
+  return { kind: 'administrator', apiKeyId: key.id }
 }
 
 async function keepConfigured(tx: Transaction, configured: string): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Where the nodes below a top-level node answer. A node says it itself, with the changes it tells of: the prefixes that are
+ * Where the nodes below this one answer. A node says it itself, with the changes it tells of: the prefixes that are
  * delegated to it then lead there, in the routing table and in their records, as those of any holder with a server of his own.
  */
 import { isHandlePrefix } from '../identifier/prefix-record.js'
@@ -14,12 +14,20 @@ import type { Registry } from './registry.js'
 import { lockStanding } from './standing.js'
 
 const IS_OTHERWISE = `enterprise_id = $1 and name not like 'urn:oid:%' and ($2::text[] is null or name = any ($2))
+  and ($6 or service = 'self-built')
   and (service, sites, service_handle) is distinct from ($3::text, $4::bytea[], $5::text)`
 
 const FIND = `select name as prefix from prefix where ${IS_OTHERWISE} order by name`
 const SETTLE = `
   update prefix set service = $3, sites = $4, service_handle = $5, version = version + 1
   where ${IS_OTHERWISE} returning ${PREFIX_COLUMNS}`
+
+export interface DelegatedSites {
+  /** Octets of HS_SITE. */
+  readonly sites: readonly Uint8Array[]
+  /** Of which prefixes: all that the node holds, or those that the administrator lets it answer for. */
+  readonly of: 'holders' | 'self-built'
+}
 
 /**
  * The prefixes that lead elsewhere from now on; none when all do already.
@@ -28,10 +36,10 @@ const SETTLE = `
 export async function settleDelegatedSites(
   registry: Registry,
   node: EnterpriseUser,
-  sites: readonly Uint8Array[],
+  { sites, of }: DelegatedSites,
 ): Promise<readonly string[]> {
   const service: ServiceLocation = { handle: '', sites }
-  const parameters = [node.enterpriseId, node.prefixes ?? null, ...columnsOf(service)]
+  const parameters = [node.enterpriseId, node.prefixes ?? null, ...columnsOf(service), of === 'holders']
   const found = await registry.db.query<{ readonly prefix: string }>(FIND, parameters)
   for (const { prefix } of found) requireService(prefix, service)
   if (found.length === 0) return []

@@ -58,6 +58,8 @@ export async function allotPrefix(
 ): Promise<AllottedPrefix> {
   authorize(principal, 'administer')
   const prefix = requireAllottable(allotment.prefix)
+  const why = registry.holds?.(prefix)
+  if (why !== undefined) throw new NodeError('not-permitted', `${prefix} cannot be allotted here. ${why}`)
   const enterpriseId = allotment.enterpriseId ?? null
   const service = columnsOf(requireService(prefix, allotment.service ?? 'hosted'))
 

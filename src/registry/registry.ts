@@ -8,6 +8,8 @@ import type { ItemOutcome, Registration } from './registration.js'
 export interface Registry {
   readonly db: Database
   readonly clock: Clock
+  /** Why a prefix cannot be this node's; undefined: it can. Absent: any can. */
+  readonly holds?: ((prefix: string) => string | undefined) | undefined
   /** Told of this process's own writes once they are committed, so that its caches reject what they outdate. */
   committed(change: CommittedChange): void
   /** Told of every command that registered identifiers: how many, and how long it took. */

@@ -4,6 +4,7 @@ import type { Config } from '../platform/config.js'
 import type { Lifecycle } from '../platform/lifecycle.js'
 import type { Logger } from '../platform/logger.js'
 import type { Database } from '../platform/postgres.js'
+import { ROLE_FACTS } from '../platform/roles.js'
 import type { Scope } from '../protocols/rest/door.js'
 import type { Destination } from './destinations/destination.js'
 import { folderDestination } from './destinations/folder.js'
@@ -24,6 +25,7 @@ export interface StartReporting {
 
 /** Safe in many processes at once: one of them does it. @throws NodeError `request-malformed`: the operator's file */
 export async function startReporting({ config, db, clock, log, life }: StartReporting): Promise<void> {
+  if (!ROLE_FACTS[config.role].reports) return
   const { nodePrefix, timeZone, stalenessBoundMs } = config
   const destinations = destinationsOf(config)
   if (destinations.length > 0 && nodePrefix === undefined)
@@ -58,6 +60,6 @@ export function reportRoutes({
   return [
     (scope) => ownReportRoutes(scope, { timeZone }),
     enterpriseReportingRoutes,
-    ...(role === 'top-level' ? [receivedReportRoutes] : []),
+    ...(ROLE_FACTS[role].takesReports ? [receivedReportRoutes] : []),
   ]
 }

@@ -190,12 +190,39 @@ describe('what it says rightly counts', () => {
 
   test('that a server of its holder answers, which is then asked, where that is allowed', async () => {
     const { site, port } = await rightNative()
-    const url = await serve(problem(421, 'served-elsewhere', { referral: { sites: [site] } }))
+    const url = await serve(problem(421, 'served-elsewhere', { referral: { prefix: '88.1', sites: [site] } }))
     const allowed = looking({ JIEXI_PARENT: url, JIEXI_PEER_NETWORKS: `parent=127.0.0.1:${port}` })
     expect(await allowed.ask('88.1/x')).toMatchObject({ kind: 'found' })
     const strict = looking({ JIEXI_PARENT: url })
     await expect(strict.ask('88.1/x')).rejects.toMatchObject({ code: 'authority-unavailable' })
     expect(strict.suspicions.length).toBe(1)
+  })
+
+  test('where it refers to is known for a while: it is asked again only when nobody is there', async () => {
+    const { site, port } = await rightNative()
+    let requests = 0
+    let says = problem(421, 'served-elsewhere', { referral: { prefix: '88.1', sites: [site] } })
+    const url = await serve((request, response) => {
+      requests += 1
+      says(request, response)
+    })
+    const { ask, steps } = looking({ JIEXI_PARENT: url, JIEXI_PEER_NETWORKS: `parent=127.0.0.1:${port}` })
+    for (const identifier of ['88.1/a', '88.1/b', '88.1/c'])
+      expect(await ask(identifier)).toMatchObject({ kind: 'found', key: identifier })
+    expect(requests).toBe(1)
+    expect(steps).toContainEqual(expect.objectContaining({ layer: 'route', outcome: '88.1: known' }))
+    says = problem(404, 'prefix-not-served')
+    await expect(ask('88.2/a')).rejects.toMatchObject({ code: 'prefix-not-served' })
+    expect(await ask('88.1/d')).toMatchObject({ kind: 'found' })
+    expect(requests).toBe(2)
+  })
+
+  test('a referral for a prefix that is none of the identifier counts for nothing', async () => {
+    const { site, port } = await rightNative()
+    const url = await serve(problem(421, 'served-elsewhere', { referral: { prefix: '88.9', sites: [site] } }))
+    const { ask, suspicions } = looking({ JIEXI_PARENT: url, JIEXI_PEER_NETWORKS: `parent=127.0.0.1:${port}` })
+    await expect(ask('88.1/x')).rejects.toMatchObject({ code: 'authority-unavailable' })
+    expect(suspicions.length).toBe(1)
   })
 })
 

@@ -38,6 +38,7 @@ describe('what is read', () => {
       logSample: 0.01,
       trustProxy: false,
       drainSeconds: 12,
+      enterprise: 'own',
       nodeName: os.hostname(),
       parent: undefined,
       parentPublicKey: undefined,
@@ -106,6 +107,11 @@ describe('what is read', () => {
     ['JIEXI_HANDLE_PLAIN_PASSWORDS', 'true', { handlePlainPasswords: true }],
     ['JIEXI_COUNTRY_HEADER', 'CF-IPCountry', { countryHeader: 'CF-IPCountry' }],
     ['JIEXI_PARENT', 'tcp://203.0.113.9:2641', { parent: ['tcp://203.0.113.9:2641'] }],
+    [
+      'JIEXI_PARENT',
+      'tcp://203.0.113.9:2641,https://a.example',
+      { parent: ['tcp://203.0.113.9:2641', 'https://a.example'] },
+    ],
     ['JIEXI_PARENT', 'https://a.example, https://b.example/', { parent: ['https://a.example', 'https://b.example/'] }],
     ['JIEXI_FOREIGN', 'Refer', { foreign: { public: 'refer', known: 'refer' } }],
     ['JIEXI_FOREIGN', 'public=refuse, known=follow', { foreign: { public: 'refuse', known: 'follow' } }],
@@ -137,7 +143,7 @@ describe('what is refused', () => {
     ['JIEXI_HANDLE_PUBLIC_ADDRESS', 'example.org'],
     ['JIEXI_HANDLE_ADMINISTRATORS', '0.NA/88.118'],
     ['JIEXI_PARENT', '203.0.113.9'],
-    ['JIEXI_PARENT', 'tcp://203.0.113.9:2641,https://a.example'],
+    ['JIEXI_PARENT', 'tcp://203.0.113.9:2641,ftp://a.example'],
     ['JIEXI_PARENT', 'https://user:word@a.example'],
     ['JIEXI_PARENT', 'https://a.example/path'],
     ['JIEXI_FOREIGN', 'ask'],
@@ -178,6 +184,19 @@ describe('what is refused', () => {
     ['JIEXI_POLL_INTERVAL_MS', '500'],
   ])('%s=%s', (name, text) => {
     expect(faultsOf({ [name]: text })).toEqual([{ field: name, reason: expect.stringContaining('expected') }])
+  })
+
+  test('a role that lacks what it needs, or has what is not for it', () => {
+    expect(faultsOf({ JIEXI_ROLE: 'enterprise' })).toMatchObject([{ field: 'JIEXI_NODE_PREFIX' }])
+    expect(faultsOf({ JIEXI_ROLE: 'recursive' })).toMatchObject([{ field: 'JIEXI_PARENT' }])
+    const recursive = { JIEXI_ROLE: 'recursive', JIEXI_PARENT: 'https://a.example' }
+    expect(readConfig(recursive).demo).toBe(false)
+    expect(faultsOf({ ...recursive, JIEXI_DEMO: 'true', JIEXI_PARENT_API_KEY: 'x'.repeat(20) })).toMatchObject([
+      { field: 'JIEXI_PARENT_API_KEY' },
+      { field: 'JIEXI_DEMO' },
+    ])
+    const enterprise = { JIEXI_ROLE: 'enterprise', JIEXI_NODE_PREFIX: '88.118.9' }
+    expect(faultsOf({ ...enterprise, JIEXI_ENTERPRISE: 'Not so' })).toMatchObject([{ field: 'JIEXI_ENTERPRISE' }])
   })
 
   test('a certificate without its key, and a key without its certificate', () => {

@@ -5,6 +5,7 @@ import type { DelegateNode, UpwardPosition } from '../../protocols/rest/upward.j
 import { formatChangeCursor } from '../../registry/changes.js'
 import { msOf } from '../../registry/version-rows.js'
 import { REGISTERED, WITHDRAWN } from '../../registry/write-statement.js'
+import type { EnterpriseUser } from '../../security/principal.js'
 import type { DelegatedPrefix, JudgedIdentifier, JudgedPrefix } from './judge.js'
 
 /** A row of `delegate`. */
@@ -56,13 +57,14 @@ export async function moveDelegate(tx: Transaction, to: Delegate, told: Told): P
 /** Those that the administrator allotted to the node, which stay as they are until the transaction ends. */
 export async function lockDelegated(
   tx: Transaction,
-  enterpriseId: string,
-  reach: readonly string[] | undefined,
+  { enterpriseId, prefixes: reach }: Pick<EnterpriseUser, 'enterpriseId' | 'prefixes'>,
+  of: 'holders' | 'self-built',
 ): Promise<ReadonlyMap<string, DelegatedPrefix>> {
   const rows = await tx.query<DelegatedPrefix>(
     `select name as prefix, state = 'active' and holder_state = 'active' as "isActive" from prefix
-     where enterprise_id = $1 and ($2::text[] is null or name = any ($2)) order by name for share`,
-    [enterpriseId, reach === undefined ? null : textArray(reach)],
+     where enterprise_id = $1 and ($2::text[] is null or name = any ($2)) and ($3 or service = 'self-built')
+     order by name for share`,
+    [enterpriseId, reach === undefined ? null : textArray(reach), of === 'holders'],
   )
   return new Map(rows.map((row) => [row.prefix, row]))
 }

@@ -1,5 +1,5 @@
 /**
- * The side of a top-level node: takes the changes that the nodes below tell of, each once, whatever is sent how often.
+ * The side of a top-level node, and of a secondary node above enterprise nodes: takes the changes that the nodes below tell of, each once, whatever is sent how often.
  *
  * A batch says where it begins. What begins no later than this node has been told up to is taken: an identifier's version
  * that is known already has no second effect. What begins later would leave a gap, and is refused: its sender asks for the
@@ -37,7 +37,8 @@ const WITHIN = { timeoutMs: 20_000 }
 /** National scale is some hundred. */
 const MAX_NODES = 10_000
 
-export function upwardReceiver(registry: Registry): UpwardReceiver {
+/** @param of whose changes are taken: of whoever holds a prefix, or only of those that answer for theirs themselves */
+export function upwardReceiver(registry: Registry, of: 'holders' | 'self-built' = 'holders'): UpwardReceiver {
   const { db } = registry
   return {
     async position(principal) {
@@ -48,8 +49,8 @@ export function upwardReceiver(registry: Registry): UpwardReceiver {
     async receive(principal, batch) {
       const node = requireNode(principal)
       const places = placesOf(batch)
-      if (batch.sites !== undefined) await settleDelegatedSites(registry, node, sitesIn(batch.sites))
-      return db.transaction(async (tx) => receiveIn(tx, node, { batch, ...places }), WITHIN)
+      if (batch.sites !== undefined) await settleDelegatedSites(registry, node, { sites: sitesIn(batch.sites), of })
+      return db.transaction(async (tx) => receiveIn(tx, node, { batch, of, ...places }), WITHIN)
     },
     async nodes(principal) {
       authorize(principal, 'administer')
@@ -70,6 +71,7 @@ function requireNode(principal: Principal): EnterpriseUser {
 
 interface Placed {
   readonly batch: UpwardBatch
+  readonly of: 'holders' | 'self-built'
   readonly after: ChangeCursor
   readonly through: ChangeCursor
 }
@@ -78,11 +80,11 @@ async function receiveIn(tx: Transaction, node: EnterpriseUser, placed: Placed):
   await lockStanding(tx, node)
   const delegate = await lockDelegate(tx, node.enterpriseId)
   const next = nextOf(delegate, placed)
-  const delegated = await lockDelegated(tx, node.enterpriseId, node.prefixes)
+  const delegated = await lockDelegated(tx, node, placed.of)
   if (delegated.size === 0)
     throw new NodeError(
       'prefix-not-held',
-      `No prefix is delegated to ${node.enterpriseId} at this node. Ask its administrator.`,
+      `No prefix is delegated to ${node.enterpriseId} at this node${placed.of === 'self-built' ? ', which means self-built' : ''}. Ask its administrator.`,
     )
 
   const refused: UpwardRefusal[] = []
