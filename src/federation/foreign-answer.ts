@@ -23,6 +23,8 @@ export interface ForeignAnswer {
 export interface ForeignLookup {
   readonly identifier: Identifier
   readonly budget: Budget
+  /** Past what others remember. */
+  readonly isAuthoritative: boolean
   readonly trace?: Trace | undefined
 }
 

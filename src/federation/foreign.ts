@@ -141,13 +141,16 @@ class Lookups {
     }
   }
 
-  private async askNode({ identifier, passage, trace }: Query, { node, route }: Target): Promise<Answer> {
+  private async askNode(
+    { identifier, passage, trace, authoritative: isAuthoritative = false }: Query,
+    { node, route }: Target,
+  ): Promise<Answer> {
     const { clock, self, cache } = this.options
     // A flight that others may join has a time of its own; one that another node waits for has that node's.
     const deadlineMs = passage === undefined ? undefined : clock.monotonicMs() + passage.timeLeftMs
     const budget = new Budget({ clock, self, deadlineMs, passage })
     const { answer, ttlSeconds } = await inSpan(identifier.key, trace, (steps) =>
-      node.ask({ identifier, budget, trace: steps }),
+      node.ask({ identifier, budget, isAuthoritative, trace: steps }),
     )
     trace?.step('upstream', answer.kind)
     const dated = answer.asOfMs === undefined ? answerWith(answer, { asOfMs: clock.nowMs() }) : answer

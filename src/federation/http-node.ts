@@ -110,14 +110,14 @@ function follow(
 async function askOne(
   url: string,
   options: HttpNodeOptions,
-  { identifier, budget, trace, signal }: ForeignLookup & { readonly signal: AbortSignal },
+  { identifier, budget, isAuthoritative, trace, signal }: ForeignLookup & { readonly signal: AbortSignal },
 ): Promise<ForeignAnswer | Refusal> {
   const { peers, guard, clock } = options
   const exchange = await peers.get(url).enter(budget.timeLeftMs())
   try {
     budget.spend(1)
     const response = await getGuarded({
-      url: `${url}/v1/identifiers/${encodeURIComponent(identifier.key)}?values=all`,
+      url: `${url}/v1/identifiers/${encodeURIComponent(identifier.key)}?values=all${isAuthoritative ? '&authoritative=1' : ''}`,
       guard,
       headers: { accept: PROTOBUF_MEDIA_TYPE, ...budget.handOn() },
       // It may have to ask others, and say in time that it could not.

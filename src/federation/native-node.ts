@@ -92,13 +92,14 @@ async function askNative(
   options: NativeNodeOptions,
   lookup: ForeignLookup,
 ): Promise<ForeignAnswer> {
-  const { identifier, budget, trace } = lookup
+  const { identifier, budget, isAuthoritative, trace } = lookup
   try {
     const resolved = await client.resolve(handleOf(identifier), {
       timeoutMs: budget.timeLeftMs(),
       exchanges: new ExchangeAccount({ ...options, budget, trace }),
       recursionCount: budget.hopsDone + 1,
       returnsDigest: true,
+      isAuthoritative,
       isCertified: options.isCertified ?? false,
     })
     return answerOf(resolved, identifier, options)

@@ -2,7 +2,9 @@
  * Another node as this one knows it: whether it may be asked now, for how long to wait for it, and what came of it so far.
  *
  * A node that fails a few times in a row is left alone for a second, then for twice as long each time, up to five minutes;
- * one request at a time finds out whether it is back. How many requests it gets at once is bounded, and so is how many wait.
+ * one request at a time finds out whether it is back. Requests that were under way together and fail together are one
+ * failure: a node that was slow for a moment is not one that is away, and is given more time the next time. How many requests
+ * it gets at once is bounded, and so is how many wait.
  */
 import { type CircuitBreaker, circuitBreaker } from '../platform/circuit-breaker.js'
 import type { Clock } from '../platform/clock.js'
@@ -47,6 +49,7 @@ const QUEUE_PER_SLOT = 2
 const LEAST_TIMEOUT_MS = 200
 const MAX_TIMEOUT_MS = 800
 const MAX_ERROR_LENGTH = 300
+const MAX_WAITS = 8
 
 export class Peer {
   readonly name: string
@@ -62,6 +65,7 @@ export class Peer {
   private isDown: boolean | undefined
   private lastAnswerAtMs: number | undefined
   private lastError: PeerState['lastError']
+  private failedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(name: string, limits: PeerLimits, clock: Clock) {
     this.name = name
@@ -121,7 +125,7 @@ export class Peer {
     }
     return {
       answered: once(() => this.noteAnswer(this.clock.monotonicMs() - startedMs)),
-      failed: (error) => once(() => this.noteFailure(error))(),
+      failed: (error) => once(() => this.noteFailure(error, startedMs))(),
       abandoned: once(() => undefined),
     }
   }
@@ -133,10 +137,13 @@ export class Peer {
     this.lastAnswerAtMs = this.clock.nowMs()
   }
 
-  private noteFailure(error: unknown): void {
+  private noteFailure(error: unknown, startedMs: number): void {
     this.failures += 1
     this.isDown = true
     this.lastError = { atMs: this.clock.nowMs(), message: messageOf(error).slice(0, MAX_ERROR_LENGTH) }
+    if (startedMs < this.failedAtMs) return
+    this.failedAtMs = this.clock.monotonicMs()
+    if (this.failedAtMs - startedMs >= LEAST_TIMEOUT_MS) this.latency.noteLate()
     this.breaker.failed()
   }
 
@@ -171,12 +178,14 @@ export class Peer {
   }
 }
 
-/** Mean and deviation as TCP keeps them. Source: RFC 6298 §2. */
+/** Mean and deviation as TCP keeps them, and longer waits after one in vain. Source: RFC 6298 §2, §5.5. */
 class SmoothedLatency {
   private mean: number | undefined
   private deviation = 0
+  private waits = 1
 
   note(tookMs: number): void {
+    this.waits = 1
     if (this.mean === undefined) {
       this.mean = tookMs
       this.deviation = tookMs / 2
@@ -184,6 +193,10 @@ class SmoothedLatency {
     }
     this.deviation += (Math.abs(tookMs - this.mean) - this.deviation) / 4
     this.mean += (tookMs - this.mean) / 8
+  }
+
+  noteLate(): void {
+    this.waits = Math.min(this.waits * 2, MAX_WAITS)
   }
 
   meanMs(): number | undefined {
@@ -197,6 +210,8 @@ class SmoothedLatency {
 
   /** Beyond what is to be expected of it. */
   boundMs(): number | undefined {
-    return this.mean === undefined ? undefined : 3 * (this.mean + 4 * this.deviation)
+    return this.mean === undefined
+      ? undefined
+      : Math.max(LEAST_TIMEOUT_MS, 3 * (this.mean + 4 * this.deviation)) * this.waits
   }
 }

@@ -78,6 +78,28 @@ test('it is waited for as long as it usually takes, within bounds', async () => 
   expect(peer.timeoutMs(5_000)).toBeLessThan(400)
 })
 
+test('requests that were under way together and fail together are one failure, and the next are given more time', async () => {
+  const { peer, clock } = setUp()
+  const usualMs = await usualOf(peer, clock)
+  for (const waitMs of [usualMs, usualMs * 2]) {
+    const together = await Promise.all(Array.from({ length: 8 }, () => peer.enter(1)))
+    expect(peer.timeoutMs(5_000)).toBe(waitMs)
+    clock.advanceMs(waitMs)
+    for (const one of together) one.failed(new Error('time-out'))
+  }
+  expect(peer.state()).toMatchObject({ state: 'down', failures: 16 })
+  expect(peer.timeoutMs(5_000)).toBe(800)
+  ;(await peer.enter(1)).answered()
+  expect(peer.timeoutMs(5_000)).toBe(usualMs)
+})
+
+async function usualOf(peer: Peer, clock: ReturnType<typeof manualClock>): Promise<number> {
+  const exchange = await peer.enter(1)
+  clock.advanceMs(10)
+  exchange.answered()
+  return peer.timeoutMs(5_000)
+}
+
 test('nodes that are only met push out one another, never those that belong here', () => {
   const peers = new Peers({ clock: manualClock(), maxPeers: 3 })
   peers.settle('parent', 'parent', [])

@@ -49,11 +49,22 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
     }
     const answer = await answerOrElsewhere(resolve, query)
     if (answer instanceof Elsewhere) return foreignReply(answer, request)
+    requireCurrent(answer, query)
     const reply = await replyTo(answer, { request, asked: body, reads })
     // There is no way to say how old it is, or that another node said it, but to leave out that it is the authority's word.
     const isOwnWord = answer.stale === undefined && answer.asOfMs === undefined
     return isOwnWord ? reply : { ...reply, isAuthoritative: false }
   }
+}
+
+/**
+ * The protocol has no mark for a stale answer. Whoever asks for the authority's word gets none; nor does a server that passes
+ * a request on, which would give it to others as current.
+ * @throws NodeError `authority-unavailable`
+ */
+function requireCurrent({ key, stale }: Answer, { authoritative, passage }: Query): void {
+  if (stale === undefined || (authoritative !== true && passage === undefined)) return
+  throw new NodeError('authority-unavailable', `${key} cannot be asked for now, and what is known of it is stale.`)
 }
 
 /** Of a request that another server passes on: the protocol tells how many have, but not whom it has passed. */
