@@ -68,6 +68,7 @@ function banner(node: RunningNode | RunningMachine, config: Config, adminKey: st
     `  API       ${node.url}/v1, described at ${node.url}/docs`,
     ...handleLines(node.handle),
     `  health    ${node.url}/readyz, metrics at ${node.url}/metrics`,
+    ...roleLines(config),
     `  database  PostgreSQL ${version}, ${kind === 'embedded' ? `embedded in ${config.dataFolder}` : 'as configured'}`,
     `  cache     ${redis[node.redis]}`,
     ...(config.workers === 1
@@ -81,6 +82,21 @@ function banner(node: RunningNode | RunningMachine, config: Config, adminKey: st
     '',
     '',
   ].join('\n')
+}
+
+/** What a node is that is not what most are. */
+function roleLines({ role, nodePrefix, enterprise, parent }: Config): string[] {
+  const above = parent === undefined ? '' : `, below ${parent.join(' and ')}`
+  switch (role) {
+    case 'secondary':
+      return parent === undefined ? [] : [`  role      secondary node${above}`]
+    case 'top-level':
+      return ['  role      top-level node: it takes what nodes below tell and report']
+    case 'enterprise':
+      return [`  role      enterprise node of "${enterprise}", which holds ${nodePrefix}${above}`]
+    case 'recursive':
+      return [`  role      recursive node: it holds nothing and asks ${parent?.join(' and ')}`]
+  }
 }
 
 function handleLines({ port, httpPort }: HandlePorts): string[] {
@@ -98,11 +114,17 @@ function whereIsTheKey(config: Config, adminKey: string | undefined): string {
 /** Look up a product, look up a part, make a key and register something of one's own. */
 function commandsToPaste(node: { readonly url: string }, config: Config, adminKey: string | undefined): string[] {
   const jiexi = node.url === DEFAULT_NODE ? 'npx jiexi' : `npx jiexi --node ${node.url}`
-  if (!config.demo) return [`${jiexi} status`]
-  const createKey = `${jiexi} keys create --enterprise ${MACHINE_BUILDER.id} --api-key "${adminKey ?? '$JIEXI_ADMIN_KEY'}"`
-  return [
-    `${jiexi} resolve ${SAMPLE_PRODUCT}`,
-    `${jiexi} resolve ${SAMPLE_PART} --explain`,
-    `KEY=$(${createKey}) && ${jiexi} --api-key "$KEY" register ${MACHINE_BUILDER.prefix}/MY-1 --template part --set partNumber=MY-1 --set name="My first part"`,
-  ]
+  const registerFirst = ({ id, prefix }: { readonly id: string; readonly prefix: string }) => {
+    const createKey = `${jiexi} keys create --enterprise ${id} --api-key "${adminKey ?? '$JIEXI_ADMIN_KEY'}"`
+    return `KEY=$(${createKey}) && ${jiexi} --api-key "$KEY" register ${prefix}/MY-1 --template part --set partNumber=MY-1 --set name="My first part"`
+  }
+  if (config.demo)
+    return [
+      `${jiexi} resolve ${SAMPLE_PRODUCT}`,
+      `${jiexi} resolve ${SAMPLE_PART} --explain`,
+      registerFirst(MACHINE_BUILDER),
+    ]
+  const { role, enterprise, nodePrefix } = config
+  if (role === 'enterprise') return [registerFirst({ id: enterprise, prefix: nodePrefix ?? '' })]
+  return role === 'recursive' ? [`${jiexi} resolve ${SAMPLE_PART} --explain`] : [`${jiexi} status`]
 }

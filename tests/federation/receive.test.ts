@@ -267,5 +267,26 @@ test('where a node answers becomes the route and the record of its prefixes, and
   expect((await findPrefix(db, '88.118.8'))?.service).toBe('hosted')
 })
 
+test('of holders whose prefixes are hosted here, a secondary node takes no changes and no sites', async () => {
+  const { db, registry, admin, acme } = fixture
+  const secondary = upwardReceiver(registry, 'self-built')
+  const sitesAt = (address: string) =>
+    sitesOf([{ address, interfaces: nativeInterfaces(2641) }], { serial: 1, protocolVersion: { major: 2, minor: 11 } })
+  const told = everything([PART], {
+    sites: sitesAt('198.51.100.9').map((site) => Buffer.from(site).toString('base64')),
+  })
+  await expect(secondary.receive(acme, told)).rejects.toMatchObject({
+    code: 'prefix-not-held',
+    message: expect.stringContaining('self-built'),
+  })
+  expect((await findPrefix(db, '88.118.8'))?.service).toBe('hosted')
+
+  const service = { handle: '', sites: sitesAt('198.51.100.1') }
+  await changePrefix(registry, admin, { prefix: '88.118.8', service })
+  expect(await secondary.receive(acme, told)).toMatchObject({ applied: 1, refused: [] })
+  expect((await loadRoutes(db)).get('88.118.8')?.selfBuilt?.service.sites).toEqual(sitesAt('198.51.100.9'))
+  await changePrefix(registry, admin, { prefix: '88.118.8', service: 'hosted' })
+})
+
 const nodes = () => receiver.nodes(fixture.admin)
 const rows = <Row extends object>(sql: string) => fixture.db.query<Row>(sql)
