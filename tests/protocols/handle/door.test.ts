@@ -136,12 +136,19 @@ describe('what goes wrong', () => {
     expect(logged.length).toBe(code === RC.error ? 1 : 0)
   })
 
-  test('a stale answer does not claim to be the authority’s, even where that was demanded', async () => {
+  test('a stale answer does not claim to be the authority’s, and is none where that was demanded or a server asks for another', async () => {
     const stale = { reason: 'authority-unavailable', asOfMs: 1 } as const
     const { port } = await open({ resolve: () => ({ ...found(), stale }) as Answer })
-    const octets = await ask(port, lookUpOctets('88.1/a', { opFlags: (USUAL_FLAGS | FLAG.authoritative) >>> 0 }))
-    const { header } = mustDecode(octets)
-    expect([header.responseCode, header.opFlags & FLAG.authoritative]).toEqual([RC.success, 0])
+    const said = async (octets: Buffer) => {
+      const { header } = mustDecode(await ask(port, octets))
+      return [header.responseCode, header.opFlags & FLAG.authoritative]
+    }
+    expect(await said(lookUpOctets('88.1/a'))).toEqual([RC.success, 0])
+    const demanding = lookUpOctets('88.1/a', { opFlags: (USUAL_FLAGS | FLAG.authoritative) >>> 0 })
+    expect((await said(demanding))[0]).toBe(RC.tooBusy)
+    const request = lookUp('88.1/a')
+    const passedOn = encodeMessage({ ...request, header: { ...request.header, recursionCount: 1 } })
+    expect((await said(passedOn))[0]).toBe(RC.tooBusy)
   })
 
   test('several replies are continued but for the last, and one that fails in the middle ends with why', async () => {
