@@ -4,6 +4,7 @@ import { type LoadedDemo, loadDemo } from './demo/load.js'
 import { type Core, type DoorParts, doorsOf, isReady, listen, type Membership, requireFreePorts } from './doors.js'
 import { type Federation, federation } from './federation/federation.js'
 import { parentKeyIn } from './federation/parent-key.js'
+import { sweepDelegates } from './federation/upward/delegate-sweep.js'
 import { startUpward, upwardDuty } from './federation/upward/start.js'
 import type { Snapshot } from './observability/machine-metrics.js'
 import { nodeMetrics } from './observability/metrics.js'
@@ -227,7 +228,8 @@ export async function tellWhere(
 
 export async function maintain({ config, log, life, db }: Omit<Opening, 'kinds'> & { readonly db: Database }) {
   const { feedRetentionHours, stalenessBoundMs } = config
-  await life.start('maintenance', () => startMaintenance({ db, feedRetentionHours, stalenessBoundMs, log }), {
+  const others = { 'identifiers of former histories': sweepDelegates }
+  await life.start('maintenance', () => startMaintenance({ db, feedRetentionHours, stalenessBoundMs, others, log }), {
     stop: (stop) => stop(),
   })
   await startReporting({ config, db, clock, log, life })

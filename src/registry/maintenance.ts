@@ -14,6 +14,8 @@ export interface MaintenanceOptions {
   readonly db: Database
   readonly feedRetentionHours: number
   readonly stalenessBoundMs: number
+  /** What other parts of the node forget, each giving how many rows that were, by their name. */
+  readonly others?: Readonly<Record<string, (db: Database, stopping: AbortSignal) => Promise<number>>>
   readonly log: { debug(message: string): void; warn(message: string): void }
 }
 
@@ -34,7 +36,7 @@ export function startMaintenance(options: MaintenanceOptions): () => Promise<voi
 }
 
 async function maintain(options: MaintenanceOptions, stopping: AbortSignal): Promise<void> {
-  const { db, feedRetentionHours, stalenessBoundMs, log } = options
+  const { db, feedRetentionHours, stalenessBoundMs, others = {}, log } = options
   while (!stopping.aborted) {
     try {
       await noteStalenessBound(db, stalenessBoundMs)
@@ -42,6 +44,7 @@ async function maintain(options: MaintenanceOptions, stopping: AbortSignal): Pro
       const receipts = await pruneReceipts(db, RECEIPT_RETENTION_HOURS)
       const imports = await pruneImports(db, IMPORT_RETENTION_DAYS)
       log.debug(`Forgot ${changes} changes, ${receipts} receipts and ${imports} imports.`)
+      for (const [what, forget] of Object.entries(others)) log.debug(`Forgot ${await forget(db, stopping)} ${what}.`)
     } catch (error) {
       log.warn(`What is old stays for now: ${messageOf(error)}`)
     }
