@@ -46,6 +46,7 @@ test.each<[string, Standing, UpwardPosition | null]>([
   ['the node above knows another history', HERE, { ...ABOVE, epoch: 'o' }],
   ['the node above was not told everything', HERE, { ...ABOVE, walk: 'i:b' }],
   ['the changes it has lost are no longer kept', HERE, { ...ABOVE, position: '49.1' }],
+  ['changes that were not told are no longer kept here', { ...HERE, horizon: 101 }, ABOVE],
   ['it was begun with at another moment', WALKING, { ...ABOVE, position: '90.1', walk: 'i:m' }],
   ['the node above knows nothing of it', WALKING, { ...ABOVE, position: '90.1' }],
   ['the node above is no node of ours', HERE, { ...ABOVE, position: 'nonsense' }],

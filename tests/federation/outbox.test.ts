@@ -11,7 +11,7 @@ import { findSettledTransaction } from '../../src/registry/acknowledged-waits.js
 import { writeIdentifiers } from '../../src/registry/identifiers.js'
 import { findPropagationStatus, listRefused, upwardPropagation } from '../../src/registry/propagation.js'
 import { pruneChanges } from '../../src/registry/prune-changes.js'
-import { type RegistryFixture, registration, registryFixture } from '../registry/fixture.js'
+import { feedSettled, type RegistryFixture, registration, registryFixture } from '../registry/fixture.js'
 
 let below: RegistryFixture
 let above: RegistryFixture
@@ -234,6 +234,30 @@ test('a failure that is over is shown to be over, also when there is nothing to 
   const isOver = async () => (await findPropagationStatus(below.db))?.failing === undefined
   await vi.waitUntil(isOver, { timeout: 15_000, interval: 10 })
   expect(to.batches.every(({ changes }) => changes.length === 0)).toBe(true)
+})
+
+test('a node whose feed has nothing settled any more tells everything, and then what changes', async () => {
+  const old = await write('old')
+  await feedSettled(below.db)
+  await below.db.query('delete from change')
+  await below.db.query('update change_horizon set xid = $1', [old])
+  await startTelling(parent())
+  await untilSettled(await write('new'))
+  expect(await states('old', 'new')).toEqual(['acknowledged', 'acknowledged'])
+})
+
+test('changes that are no longer kept, though they were not told, lead to a telling of everything', async () => {
+  const first = await startTelling(parent())
+  await untilSettled(await write('told'))
+  await first.stop()
+  const lost = await write('lost')
+  await feedSettled(below.db)
+  await below.db.query('delete from change where xid < $1', [lost])
+  await below.db.query('update change_horizon set xid = $1', [lost])
+  await startTelling(parent())
+  await untilSettled(await write('new'))
+  expect(await states('told', 'lost', 'new')).toEqual(['acknowledged', 'acknowledged', 'acknowledged'])
+  expect(log.filter((line) => /no longer kept here/.test(line))).toHaveLength(1)
 })
 
 test('without a node above nothing is kept for one', async () => {

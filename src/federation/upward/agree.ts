@@ -24,6 +24,7 @@ export function agree(here: Standing, above: UpwardPosition | null): Agreement {
 
 function inFeed({ cursor, horizon }: Standing, above: UpwardPosition, told: ChangeCursor): Agreement {
   if (above.walk !== null) return walk('the node above was not told everything')
+  if (cursor.xid < horizon) return walk('changes that were not told are no longer kept here')
   // It may be ahead: an answer was lost. What is told again has no second effect.
   if (!isBefore(told, cursor)) return GO_ON
   if (told.xid < horizon) return walk('the node above has lost changes that are no longer kept here')

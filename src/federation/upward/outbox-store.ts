@@ -27,8 +27,9 @@ export interface Standing {
 /** Behind all changes of the transaction. */
 const LAST_ORDINAL = 999_999_999
 
-const SETTLED = `coalesce((select xid from change where xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-  order by xid desc limit 1), 0)`
+/** Not before the horizon: what is no longer kept is in the tables. */
+const SETTLED = `greatest((select xid from change where xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+  order by xid desc limit 1), (select xid from change_horizon))`
 
 /** From here on the feed keeps what has not been acknowledged. */
 export async function registerUpward(db: Database): Promise<void> {
