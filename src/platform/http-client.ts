@@ -161,6 +161,12 @@ export function readJson(response: HttpResponse): unknown {
   }
 }
 
+/** Whether it is certain that the server has got nothing of a request that failed so. */
+export function isNeverReached(error: unknown): boolean {
+  const code = codeOf(Object(error).cause)
+  return code !== undefined && code in REASONS && !CUTS.includes(code)
+}
+
 function requireUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
@@ -229,6 +235,9 @@ function joinedHeaders(headers: Dispatcher.ResponseData['headers']): Record<stri
   )
 }
 
+/** It may have got everything. */
+const CUTS: readonly string[] = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']
+
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there. Is the node running (npm start), and is the address right?',
   ENOTFOUND: 'there is no host of that name.',
@@ -260,7 +269,11 @@ function explained(error: unknown, at: { url: URL; timeoutMs: number; isLate: bo
 
 /** Of several addresses tried for one name, the first one's. */
 function codeOf(error: unknown): string | undefined {
-  const { code, cause, errors: tried } = error as { code?: unknown; cause?: unknown; errors?: readonly unknown[] }
+  const {
+    code,
+    cause,
+    errors: tried,
+  } = Object(error) as { code?: unknown; cause?: unknown; errors?: readonly unknown[] }
   if (typeof code === 'string') return code
   if (tried?.[0] !== undefined) return codeOf(tried[0])
   return cause instanceof Error ? codeOf(cause) : undefined

@@ -151,17 +151,19 @@ test('a process that died with the lease is replaced when it lapses, and moves n
 
 test('a batch that is refused whole is narrowed down to the change it is about, and the others are told', async () => {
   const isPoisoned = ({ changes }: UpwardBatch) =>
-    changes.some((change) => (change as { key?: string }).key === '88.118.8/poison')
+    changes.some((change) => (change as { key?: string }).key === '88.118.8/n15-poison')
   const refuse = (batch: UpwardBatch) =>
     isPoisoned(batch) ? ({ kind: 'refused', code: 'too-large', reason: 'Not like this.' } as const) : undefined
   await startTelling(parent({ before: refuse }))
+  await untilSettled(await write('first'))
   const names = Array.from({ length: 30 }, (_, place) => `n${place}`)
-  await untilSettled(await write(...names.slice(0, 15), 'poison', ...names.slice(15)))
-  expect(await states('n0', 'poison', 'n29')).toEqual(['acknowledged', 'refused', 'acknowledged'])
+  // The feed has them by name: others come before and behind it.
+  await untilSettled(await write(...names, 'n15-poison'))
+  expect(await states('n0', 'n15-poison', 'n29')).toEqual(['acknowledged', 'refused', 'acknowledged'])
   expect(await listRefused(below.db, { limit: 10, prefixes: ['88.118.8'] })).toMatchObject([
-    { name: '88.118.8/poison', code: 'too-large', reason: 'Not like this.', tries: 1 },
+    { name: '88.118.8/n15-poison', code: 'too-large', reason: 'Not like this.', tries: 1 },
   ])
-  expect(await nodes()).toMatchObject([{ registered: 30 }])
+  expect(await nodes()).toMatchObject([{ registered: 31 }])
 })
 
 test('a record that was refused is told again when it changes', async () => {

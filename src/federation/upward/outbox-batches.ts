@@ -5,17 +5,33 @@
 import { PREFIX_AUTHORITY } from '../../identifier/prefix-record.js'
 import type { Queryable } from '../../platform/postgres.js'
 import { textArray } from '../../platform/sql-arrays.js'
-import type { UpwardChange, UpwardIdentifier, UpwardPrefix } from '../../protocols/rest/upward.js'
-import { type Change, type ChangeCursor, listChanges } from '../../registry/changes.js'
+import type { UpwardBatch, UpwardChange, UpwardIdentifier, UpwardPrefix } from '../../protocols/rest/upward.js'
+import { type Change, type ChangeCursor, formatChangeCursor, listChanges } from '../../registry/changes.js'
 import { msOf } from '../../registry/version-rows.js'
 import { REGISTERED } from '../../registry/write-statement.js'
 import { FEED_SPACES, identifierFeedKey, prefixFeedKey } from '../../resolution/feed-spaces.js'
+import type { Standing } from './outbox-store.js'
 
 export interface Parcel {
   readonly changes: readonly UpwardChange[]
   /** Where the outbox stands once it is acknowledged. */
   readonly cursor: ChangeCursor
   readonly walk: string | null
+  /** All of it was refused before. */
+  readonly isAgain?: boolean
+}
+
+/** `sites`: where this node answers, HS_SITE in base64. */
+export function batchOf(standing: Standing, parcel: Parcel, sites?: readonly string[]): UpwardBatch {
+  const { epoch, cursor, walk } = standing
+  return {
+    epoch,
+    after: formatChangeCursor(cursor),
+    through: formatChangeCursor(parcel.cursor),
+    ...(walk === null ? {} : { walk: { after: walk, through: parcel.walk } }),
+    ...(sites === undefined ? {} : { sites }),
+    changes: parcel.changes,
+  }
 }
 
 export function feedKeyOf(change: UpwardChange): string {

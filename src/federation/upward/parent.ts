@@ -1,6 +1,12 @@
 /** The node above, as the one who tells it of changes sees it. */
 import { messageOf, NodeError } from '../../platform/errors.js'
-import { type HttpRequest, type HttpResponse, readJson, sendRequest } from '../../platform/http-client.js'
+import {
+  type HttpRequest,
+  type HttpResponse,
+  isNeverReached,
+  readJson,
+  sendRequest,
+} from '../../platform/http-client.js'
 import type { UpwardBatch, UpwardOutcome, UpwardPosition, UpwardRefusal } from '../../protocols/rest/upward.js'
 
 export type Answered =
@@ -9,7 +15,9 @@ export type Answered =
   | { readonly kind: 'gap'; readonly reason: string }
   /** The batch as a whole, for what is in it: a smaller one may be taken. */
   | { readonly kind: 'refused'; readonly code: string; readonly reason: string }
-  /** Nothing is known of the batch, or the time is not right: to be told again. */
+  /** It was reached, and has failed: perhaps because of what is in the batch. */
+  | { readonly kind: 'broken'; readonly code: string; readonly reason: string }
+  /** It was not reached, or the time is not right: to be told again. */
   | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterMs?: number }
 
 export interface Parent {
@@ -32,6 +40,8 @@ const MAX_ANSWER_BYTES = 4 * 2 ** 20
 const PATH = '/v1/upward/changes'
 /** What is wrong is in the batch; all else may be right another time. */
 const OF_THE_BATCH = [400, 413, 415, 422]
+/** Not those that say that it is short of something: 503, 507. */
+const BREAKDOWNS = [500, 501, 502, 504]
 const GAP = 'sequence-gap'
 const LONGEST_RETRY_AFTER_SECONDS = 600
 
@@ -62,7 +72,8 @@ export function parentNode({ addresses, apiKey, signal }: ParentOptions): Parent
       try {
         return answeredIn(await send({ method: 'POST', json: batch }), batch)
       } catch (error) {
-        return { kind: 'failed', reason: messageOf(error) }
+        const reason = messageOf(error)
+        return isNeverReached(error) ? { kind: 'failed', reason } : { kind: 'broken', code: 'no-answer', reason }
       }
     },
   }
@@ -73,6 +84,7 @@ function answeredIn(response: HttpResponse, batch: UpwardBatch): Answered {
   const { code, reason } = saidIn(response)
   if (response.status === 409 && code === GAP) return { kind: 'gap', reason }
   if (OF_THE_BATCH.includes(response.status)) return { kind: 'refused', code, reason }
+  if (BREAKDOWNS.includes(response.status)) return { kind: 'broken', code, reason }
   const retryAfterSeconds = Number(response.headers['retry-after'])
   if (!(retryAfterSeconds > 0)) return { kind: 'failed', reason }
   return { kind: 'failed', reason, retryAfterMs: Math.min(retryAfterSeconds, LONGEST_RETRY_AFTER_SECONDS) * 1_000 }

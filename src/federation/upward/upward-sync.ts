@@ -14,28 +14,15 @@ import { type BackoffOptions, backoff } from '../../platform/backoff.js'
 import type { Clock } from '../../platform/clock.js'
 import { messageOf } from '../../platform/errors.js'
 import { hurriedPause, type PauseLengths } from '../../platform/hurried-pause.js'
-import type { Logger } from '../../platform/logger.js'
-import type { Database } from '../../platform/postgres.js'
-import { MAX_UPWARD_CHANGES, type UpwardBatch, type UpwardOutcome } from '../../protocols/rest/upward.js'
-import { formatChangeCursor } from '../../registry/changes.js'
-import { findNodeSite } from '../../registry/node-site.js'
-import { agree } from './agree.js'
-import { dueRefusals, feedKeyOf, nextOfFeed, nextOfWalk, type Parcel } from './outbox-batches.js'
-import {
-  acknowledge,
-  beginWalk,
-  findLagHours,
-  findStanding,
-  goBack,
-  LEASE_SECONDS,
-  noteFailure,
-  noteSent,
-  type Refused,
-  releaseLease,
-  type Standing,
-  takeLease,
-} from './outbox-store.js'
-import type { Answered, Parent } from './parent.js'
+import { MAX_UPWARD_CHANGES } from '../../protocols/rest/upward.js'
+import { doubts } from './doubts.js'
+import { agreeWithParent, type GoOnOptions, giveUpWhatIsTooOld } from './go-on.js'
+import { renewLease } from './lease.js'
+import { batchOf, dueRefusals, feedKeyOf, nextOfFeed, nextOfWalk, type Parcel } from './outbox-batches.js'
+import { acknowledge, findStanding, noteFailure, noteSent, type Standing, takeLease } from './outbox-store.js'
+import { acknowledgementOf } from './outcome.js'
+import type { Answered } from './parent.js'
+import { siteTelling } from './site-telling.js'
 
 export interface UpwardSync {
   /** A change was committed here. */
@@ -45,13 +32,8 @@ export interface UpwardSync {
   stop(): Promise<void>
 }
 
-export interface UpwardSyncOptions {
-  readonly db: Database
+export interface UpwardSyncOptions extends GoOnOptions {
   readonly clock: Clock
-  readonly parent: Parent
-  /** Changes older than this that were never acknowledged are given up, and everything is told anew in their place. */
-  readonly keepHours: number
-  readonly log: Pick<Logger, 'info' | 'warn'>
   /** Between tries while the node above cannot be told anything. */
   readonly retry?: Omit<BackoffOptions, 'random'>
 }
@@ -73,8 +55,6 @@ const MAX_RETRIED = 500
 interface Memory {
   /** The node above has said where it stands, since this process has the lease. */
   isAgreed: boolean
-  /** HS_SITE values as they were told last. */
-  sitesTold: string
   limit: number
   choresAtMs: number
   beatAtMs: number
@@ -86,9 +66,10 @@ export function upwardSync(options: UpwardSyncOptions): UpwardSync {
   const token = randomUUID()
   const pause = hurriedPause(clock)
   const retry = backoff(options.retry ?? RETRY)
+  const doubted = doubts()
+  const site = siteTelling(db, clock)
   const memory: Memory = {
     isAgreed: false,
-    sitesTold: '',
     limit: MAX_UPWARD_CHANGES,
     choresAtMs: Number.NEGATIVE_INFINITY,
     beatAtMs: Number.NEGATIVE_INFINITY,
@@ -101,16 +82,14 @@ export function upwardSync(options: UpwardSyncOptions): UpwardSync {
     if (isStopped) return AT_ONCE
     if (!memory.isFailing) log.warn(`The node above cannot be told of changes, which wait here: ${reason}`)
     memory.isFailing = true
-    memory.isAgreed = false
     await noteFailure(db, token, reason).catch(ignore)
     await giveUpWhatIsTooOld(options, token).catch(ignore)
-    return unhurried(Math.max(retry.next(), retryAfterMs))
+    return againLater(retryAfterMs)
   }
 
-  function succeeded(): void {
-    if (memory.isFailing) log.info('The node above is told of changes again.')
-    memory.isFailing = false
-    retry.reset()
+  function againLater(leastMs = 0): PauseLengths {
+    memory.isAgreed = false
+    return unhurried(Math.max(retry.next(), leastMs))
   }
 
   async function step(): Promise<PauseLengths> {
@@ -121,65 +100,101 @@ export function upwardSync(options: UpwardSyncOptions): UpwardSync {
     const standing = await findStanding(db, token)
     if (standing === undefined) return AT_ONCE
     if (!memory.isAgreed || standing.epoch !== standing.epochNow) {
-      await agreeWith(options, { token, standing })
+      await agreeWithParent(options, { token, standing })
       memory.isAgreed = true
-      memory.sitesTold = ''
+      site.forget()
       return AT_ONCE
     }
-    const parcel = await nextParcel(options, memory, standing)
-    if (parcel === undefined) return { usual: IDLE_MS, soon: WOKEN_MS, now: 0 }
-    const sites = await sitesToTell(db, memory)
-    if (!(await noteSent(db, token, parcel))) return AT_ONCE
-    const answered = await options.parent.tell(batchOf(standing, parcel, sites))
-    return settle({ parcel, standing, sites, answered })
+    const sites = await site.toTell()
+    if (sites !== undefined) return tellSites(standing, sites)
+    const parcel = doubted.wantsProbe ? nothing(standing) : await nextParcel(options, memory, standing)
+    if (parcel !== undefined) return tell(standing, parcel)
+    doubted.settleAll()
+    return { usual: IDLE_MS, soon: WOKEN_MS, now: 0 }
   }
 
-  async function settle({ parcel, sites, answered }: Told): Promise<PauseLengths> {
+  async function tellSites(standing: Standing, sites: readonly string[]): Promise<PauseLengths> {
+    const parcel = nothing(standing)
+    const answered = await options.parent.tell(batchOf(standing, parcel, sites))
+    if (answered.kind === 'taken' || answered.kind === 'refused') site.settled(sites)
+    else site.putOff()
+    if (answered.kind !== 'refused' && answered.kind !== 'broken') return settle(standing, parcel, answered)
+    log.warn(`Where this node answers was not taken by the node above: ${answered.reason}`)
+    return answered.kind === 'refused' ? AT_ONCE : againLater()
+  }
+
+  async function tell(standing: Standing, parcel: Parcel): Promise<PauseLengths> {
+    if (!(await noteSent(db, token, parcel))) return AT_ONCE
+    return settle(standing, parcel, await options.parent.tell(batchOf(standing, parcel)))
+  }
+
+  async function settle(standing: Standing, parcel: Parcel, answered: Answered): Promise<PauseLengths> {
+    if (parcel.isAgain && answered.kind !== 'taken') memory.choresAtMs = Number.NEGATIVE_INFINITY
     switch (answered.kind) {
       case 'taken':
-        if (sites !== undefined) memory.sitesTold = sites.join()
-        memory.limit = Math.min(MAX_UPWARD_CHANGES, memory.limit * 2)
-        memory.beatAtMs = clock.monotonicMs() + BEAT_MS
         await acknowledge(db, token, acknowledgementOf(parcel, answered.outcome))
-        succeeded()
+        succeeded(parcel)
         return AT_ONCE
       case 'gap':
-        memory.isAgreed = false
         // Whoever answers so again and again is not to be asked without a pause.
-        return unhurried(retry.next())
+        return againLater()
       case 'failed':
+        if (doubted.failed(parcel) && parcel.changes.length > 0) memory.limit = halfOf(parcel)
         return failed(answered.reason, answered.retryAfterMs)
+      case 'broken':
+        return broken(standing, parcel, answered)
       case 'refused':
-        return refusedWhole({ parcel, sites, answered })
+        doubted.settle(parcel)
+        return narrow(standing, parcel, answered)
     }
   }
 
-  /** Narrows down which change it is about. */
-  async function refusedWhole({ parcel, sites, answered }: RefusedWhole): Promise<PauseLengths> {
+  function succeeded(parcel: Parcel): void {
+    memory.beatAtMs = clock.monotonicMs() + BEAT_MS
+    doubted.taken(parcel)
+    if (parcel.changes.length > 0) memory.limit = Math.min(MAX_UPWARD_CHANGES, memory.limit * 2)
+    if (memory.isFailing) log.info('The node above is told of changes again.')
+    memory.isFailing = false
+    if (!doubted.isOpen) retry.reset()
+  }
+
+  async function broken(standing: Standing, parcel: Parcel, why: Why): Promise<PauseLengths> {
+    const { changes, isAgain } = parcel
+    if (isStopped) return AT_ONCE
+    if (changes.length === 0) return failed(why.reason)
+    if (!doubted.broken(parcel)) return againLater()
+    retry.reset()
+    if (changes.length === 1 && !isAgain)
+      log.warn(
+        `The node above fails on ${feedKeyOf(changes[0]!)}, which is set aside and told again later: ${why.reason}`,
+      )
+    return narrow(standing, parcel, why)
+  }
+
+  /** To the change that it is about, which is set aside. */
+  async function narrow(standing: Standing, parcel: Parcel, why: Why): Promise<PauseLengths> {
     const { changes } = parcel
-    if (sites !== undefined) {
-      log.warn(`Where this node answers was not taken by the node above: ${answered.reason}`)
-      memory.sitesTold = sites.join()
-      return AT_ONCE
-    }
-    if (changes.length === 0) return failed(answered.reason)
+    if (changes.length === 0) return failed(why.reason)
     if (changes.length > 1) {
-      memory.limit = Math.max(1, Math.floor(changes.length / 2))
+      memory.limit = halfOf(parcel)
       return AT_ONCE
     }
-    const { code, reason } = answered
-    await acknowledge(db, token, { ...parcel, taken: [], refused: [refusalOf(changes[0]!, { code, reason })] })
+    // Told to go on behind it: otherwise that place would be a gap for the node above.
+    const without = { ...parcel, changes: [] }
+    const answered = await options.parent.tell(batchOf(standing, without))
+    if (answered.kind !== 'taken') return settle(standing, without, answered)
+    await acknowledge(db, token, acknowledgementOf(parcel, { refused: [{ place: 0, ...why }] }))
+    doubted.settle(parcel)
     return AT_ONCE
   }
 
   async function run(): Promise<void> {
-    const renewing = setInterval(() => void takeLease(db, token).catch(ignore), (LEASE_SECONDS * 1000) / 3)
+    const release = renewLease(db, token)
     while (!isStopped) {
       const lengths = await step().catch((error: unknown) => failed(messageOf(error)))
       if (!isStopped) await pause.wait(lengths)
     }
-    clearInterval(renewing)
-    await releaseLease(db, token).catch(ignore)
+    await release()
   }
 
   return {
@@ -195,14 +210,7 @@ export function upwardSync(options: UpwardSyncOptions): UpwardSync {
   }
 }
 
-interface Told {
-  readonly parcel: Parcel
-  readonly standing: Standing
-  readonly sites: readonly string[] | undefined
-  readonly answered: Answered
-}
-
-type RefusedWhole = Pick<Told, 'parcel' | 'sites'> & { readonly answered: Extract<Answered, { kind: 'refused' }> }
+type Why = Pick<Extract<Answered, { kind: 'refused' }>, 'code' | 'reason'>
 
 const AT_ONCE: PauseLengths = { usual: 0, soon: 0, now: 0 }
 
@@ -210,21 +218,13 @@ function unhurried(ms: number): PauseLengths {
   return { usual: ms, soon: ms, now: 0 }
 }
 
-/** @throws NodeError when the node above cannot be asked */
-async function agreeWith(
-  { db, parent, log }: UpwardSyncOptions,
-  { token, standing }: { readonly token: string; readonly standing: Standing },
-): Promise<void> {
-  const agreement = agree(standing, await parent.position())
-  if (agreement.kind === 'walk') {
-    log.info(`The node above is told of everything anew: ${agreement.why}.`)
-    await beginWalk(db, token)
-  }
-  if (agreement.kind === 'go-back') {
-    const { cursor, walk } = agreement.place
-    log.info(`The node above is told again of what follows ${walk ?? formatChangeCursor(cursor)}, which it has lost.`)
-    await goBack(db, token, agreement.place)
-  }
+function halfOf({ changes }: Parcel): number {
+  return Math.max(1, Math.floor(changes.length / 2))
+}
+
+/** To find out whether the node above takes anything. */
+function nothing({ cursor, walk }: Standing): Parcel {
+  return { changes: [], cursor, walk }
 }
 
 async function nextParcel(
@@ -239,58 +239,9 @@ async function nextParcel(
   if (page !== undefined || nowMs < memory.choresAtMs) return page
   memory.choresAtMs = nowMs + CHORES_MS
   const changes = await dueRefusals(db, Math.min(limit, MAX_RETRIED))
+  if (changes.length > 0) return { changes, cursor, walk, isAgain: true }
   // What has failed is known to be over once something is taken, be it nothing.
-  const isBeatDue = memory.isFailing || nowMs >= memory.beatAtMs
-  const isDue = isBeatDue || changes.length > 0 || (await sitesToTell(db, memory)) !== undefined
-  return isDue ? { changes, cursor, walk } : undefined
-}
-
-/** undefined: they were told, or there are none. */
-async function sitesToTell(db: Database, { sitesTold }: Memory): Promise<readonly string[] | undefined> {
-  const { sites } = await findNodeSite(db)
-  const texts = sites.map((site) => Buffer.from(site).toString('base64'))
-  return texts.length === 0 || texts.join() === sitesTold ? undefined : texts
-}
-
-function batchOf(standing: Standing, parcel: Parcel, sites: readonly string[] | undefined): UpwardBatch {
-  const { epoch, cursor, walk } = standing
-  return {
-    epoch,
-    after: formatChangeCursor(cursor),
-    through: formatChangeCursor(parcel.cursor),
-    ...(walk === null ? {} : { walk: { after: walk, through: parcel.walk } }),
-    ...(sites === undefined ? {} : { sites }),
-    changes: parcel.changes,
-  }
-}
-
-function acknowledgementOf(parcel: Parcel, { refused }: UpwardOutcome) {
-  const reasons = new Map(refused.map((refusal) => [refusal.place, refusal]))
-  return {
-    cursor: parcel.cursor,
-    walk: parcel.walk,
-    taken: parcel.changes.flatMap((change, place) => (reasons.has(place) ? [] : [feedKeyOf(change)])),
-    refused: parcel.changes.flatMap((change, place) => {
-      const refusal = reasons.get(place)
-      return refusal === undefined ? [] : [refusalOf(change, refusal)]
-    }),
-  }
-}
-
-function refusalOf(
-  change: Parcel['changes'][number],
-  { code, reason }: { readonly code: string; readonly reason: string },
-): Refused {
-  return { key: feedKeyOf(change), version: change.version, code, reason: reason.replaceAll('\0', '') }
-}
-
-/** The feed must not grow without end for a node that never answers. */
-async function giveUpWhatIsTooOld({ db, keepHours, log }: UpwardSyncOptions, token: string): Promise<void> {
-  if ((await findLagHours(db)) <= keepHours) return
-  if (await beginWalk(db, token))
-    log.warn(
-      `Changes of more than ${keepHours} hours wait for the node above. It will be told of everything anew instead.`,
-    )
+  return memory.isFailing || nowMs >= memory.beatAtMs ? { changes, cursor, walk } : undefined
 }
 
 function ignore(): void {
