@@ -13,6 +13,9 @@ import { findPropagationStatus, listRefused, upwardPropagation } from '../../src
 import { pruneChanges } from '../../src/registry/prune-changes.js'
 import { feedSettled, type RegistryFixture, registration, registryFixture } from '../registry/fixture.js'
 
+vi.setConfig({ testTimeout: 120_000 })
+const PATIENT = { timeout: 60_000, interval: 10 }
+
 let below: RegistryFixture
 let above: RegistryFixture
 let syncs: UpwardSync[]
@@ -80,7 +83,7 @@ async function write(...names: readonly string[]): Promise<number> {
 
 async function untilSettled(xid: number): Promise<void> {
   const isSettled = async () => ((await findSettledTransaction(below.db)) ?? 0) >= xid
-  await vi.waitUntil(isSettled, { timeout: 15_000, interval: 10 })
+  await vi.waitUntil(isSettled, PATIENT)
 }
 
 const states = async (...names: readonly string[]) => {
@@ -94,7 +97,7 @@ test('the state of a record follows from where the telling stands', async () => 
   let isAway = true
   const away = () => (isAway ? ({ kind: 'failed', reason: 'away' } as const) : undefined)
   await startTelling(parent({ before: away }))
-  await vi.waitFor(async () => expect(await states('old', 'nowhere')).toEqual(['sent', undefined]))
+  await vi.waitFor(async () => expect(await states('old', 'nowhere')).toEqual(['sent', undefined]), PATIENT)
   const xid = await write('new')
   expect(await states('old', 'new')).toEqual(['sent', 'queued'])
   isAway = false
@@ -145,9 +148,9 @@ test('a process that died with the lease is replaced when it lapses, and moves n
   )
   const told = to.batches.length
   await write('b')
-  await vi.waitFor(async () => expect(await states('b')).toEqual(['queued']))
+  await vi.waitFor(async () => expect(await states('b')).toEqual(['queued']), PATIENT)
   expect(to.batches.length).toBeLessThanOrEqual(told + 1)
-}, 20_000)
+})
 
 test('a batch that is refused whole is narrowed down to the change it is about, and the others are told', async () => {
   const isPoisoned = ({ changes }: UpwardBatch) =>
@@ -190,24 +193,22 @@ test('the feed is kept for what is not acknowledged; what waits too long is told
   await untilSettled(await write('before'))
   isAway = true
   await write('kept')
-  await vi.waitFor(async () =>
-    expect(await findPropagationStatus(below.db)).toMatchObject({ failing: { reason: 'away for weeks' } }),
-  )
+  const isAwayFor = { failing: { reason: 'away for weeks' } }
+  await vi.waitFor(async () => expect(await findPropagationStatus(below.db)).toMatchObject(isAwayFor), PATIENT)
   await below.db.query(`update change set at = clock_timestamp() - interval '20 hours'`)
   await pruneChanges(below.db, 1)
   expect(await findPropagationStatus(below.db)).toMatchObject({ backlog: 1, oldestSeconds: expect.any(Number) })
   expect(await states('kept')).toEqual(['sent'])
 
   await below.db.query(`update change set at = clock_timestamp() - interval '25 hours'`)
-  await vi.waitFor(async () => expect(await findPropagationStatus(below.db)).toMatchObject({ walk: '', backlog: 0 }), {
-    timeout: 15_000,
-  })
+  const isAnew = { walk: '', backlog: 0 }
+  await vi.waitFor(async () => expect(await findPropagationStatus(below.db)).toMatchObject(isAnew), PATIENT)
   expect(log.filter((line) => /more than 24 hours/.test(line))).toHaveLength(1)
   isAway = false
   await untilSettled(await write('after'))
   expect(await states('before', 'kept', 'after')).toEqual(['acknowledged', 'acknowledged', 'acknowledged'])
   expect(await nodes()).toMatchObject([{ registered: 3 }])
-}, 40_000)
+})
 
 test('everything is told in parts of bounded size, each of which is a place to go on from', async () => {
   const names = Array.from({ length: 2_100 }, (_, place) => `many-${String(place).padStart(5, '0')}`)
@@ -234,7 +235,7 @@ test('a failure that is over is shown to be over, also when there is nothing to 
   const to = parent()
   await startTelling(to)
   const isOver = async () => (await findPropagationStatus(below.db))?.failing === undefined
-  await vi.waitUntil(isOver, { timeout: 15_000, interval: 10 })
+  await vi.waitUntil(isOver, PATIENT)
   expect(to.batches.every(({ changes }) => changes.length === 0)).toBe(true)
 })
 

@@ -11,9 +11,9 @@ import { findPropagationStatus, listRefused, upwardPropagation } from '../../src
 import { type RegistryFixture, registration, registryFixture } from '../registry/fixture.js'
 import { inDatabase } from '../support/node.js'
 import { type ChoosyLine, choosyLine, type Failure } from './choosy-line.js'
-import { delegateTo, type TestNode, toldTo, topLevelNode } from './upward-nodes.js'
+import { delegateTo, PATIENT, type TestNode, toldTo, topLevelNode } from './upward-nodes.js'
 
-const PATIENT = { timeout: 30_000, interval: 20 }
+vi.setConfig({ testTimeout: 150_000 })
 
 let top: TestNode
 let apiKey: string
@@ -82,27 +82,23 @@ const on =
 test.each<[string, Failure, string, RegExp]>([
   ['answers 500 to', 500, 'status-500', /answered 500: Not like this/],
   ['breaks off at', 'cut', 'no-answer', /the connection was cut/],
-])(
-  'a change that the node above %s is found and set aside, and all others are told',
-  async (_, failure, code, why) => {
-    line.choose(on(failure, 'bad', 'worse'))
-    await startTelling()
-    await untilSettled(await write('before'))
-    await untilSettled(await write(...many('a', 40), 'bad', ...many('b', 40), 'worse'))
-    expect(await refused()).toMatchObject([
-      { name: '88.118.8/bad', code, reason: expect.stringMatching(why), tries: 1 },
-      { name: '88.118.8/worse', code },
-    ])
-    expect([await stateOf('a0'), await stateOf('bad'), await stateOf('b39')]).toEqual([
-      'acknowledged',
-      'refused',
-      'acknowledged',
-    ])
-    expect(await toldTo(top)).toMatchObject({ registered: 81, refused: 0 })
-    expect(await findPropagationStatus(below.db)).toMatchObject({ backlog: 0, refused: 2 })
-  },
-  120_000,
-)
+])('a change that the node above %s is found and set aside, and all others are told', async (_, failure, code, why) => {
+  line.choose(on(failure, 'bad', 'worse'))
+  await startTelling()
+  await untilSettled(await write('before'))
+  await untilSettled(await write(...many('a', 40), 'bad', ...many('b', 40), 'worse'))
+  expect(await refused()).toMatchObject([
+    { name: '88.118.8/bad', code, reason: expect.stringMatching(why), tries: 1 },
+    { name: '88.118.8/worse', code },
+  ])
+  expect([await stateOf('a0'), await stateOf('bad'), await stateOf('b39')]).toEqual([
+    'acknowledged',
+    'refused',
+    'acknowledged',
+  ])
+  expect(await toldTo(top)).toMatchObject({ registered: 81, refused: 0 })
+  expect(await findPropagationStatus(below.db)).toMatchObject({ backlog: 0, refused: 2 })
+})
 
 test('it is told again later, apart from what is new, and taken once the node above has been mended', async () => {
   line.choose(on(500, 'bad', 'worse'))
@@ -119,7 +115,7 @@ test('it is told again later, apart from what is new, and taken once the node ab
   await vi.waitUntil(async () => (await refused()).length === 0, PATIENT)
   expect([await stateOf('bad'), await stateOf('worse')]).toEqual(['acknowledged', 'acknowledged'])
   expect(await toldTo(top)).toMatchObject({ registered: 4 })
-}, 120_000)
+})
 
 test('what is told again in vain holds up nothing that is new', async () => {
   line.choose(on(500, 'bad'))
@@ -131,7 +127,7 @@ test('what is told again in vain holds up nothing that is new', async () => {
   }
   expect(await refused()).toMatchObject([{ name: '88.118.8/bad' }])
   expect(await toldTo(top)).toMatchObject({ registered: 5 })
-}, 120_000)
+})
 
 test('also while everything is told anew', async () => {
   line.choose(on(500, 'm7'))
@@ -140,7 +136,7 @@ test('also while everything is told anew', async () => {
   await untilSettled(await write('last'))
   expect(await refused()).toMatchObject([{ name: '88.118.8/m7', code: 'status-500' }])
   expect(await toldTo(top)).toMatchObject({ registered: 20, walk: null })
-}, 120_000)
+})
 
 /** By far more than make a single change be set aside. */
 const FAILED_CALLS = 20
@@ -152,24 +148,20 @@ test.each<[string, (method: string, body: string) => Failure]>([
   ['answers to questions only', (method) => (method === 'GET' ? undefined : 500)],
   ['breaks off at whatever is told', (method) => (method === 'GET' ? undefined : 'cut')],
   ['is busy for whatever is told', (method) => (method === 'GET' ? undefined : 503)],
-])(
-  'a node above that %s makes nothing be set aside',
-  async (_, failureOf) => {
-    await startTelling()
-    await untilSettled(await write('before'))
-    line.choose(failureOf)
-    await write('alone')
-    await vi.waitUntil(() => line.failed > FAILED_CALLS, PATIENT)
-    const xid = await write(...many('more', 20))
-    await vi.waitUntil(() => line.failed > 2 * FAILED_CALLS, PATIENT)
-    expect(await findPropagationStatus(below.db)).toMatchObject({ refused: 0, failing: { reason: expect.any(String) } })
-    line.choose(() => undefined)
-    await untilSettled(xid)
-    expect(await refused()).toEqual([])
-    expect(await toldTo(top)).toMatchObject({ registered: 22, refused: 0 })
-  },
-  120_000,
-)
+])('a node above that %s makes nothing be set aside', async (_, failureOf) => {
+  await startTelling()
+  await untilSettled(await write('before'))
+  line.choose(failureOf)
+  await write('alone')
+  await vi.waitUntil(() => line.failed > FAILED_CALLS, PATIENT)
+  const xid = await write(...many('more', 20))
+  await vi.waitUntil(() => line.failed > 2 * FAILED_CALLS, PATIENT)
+  expect(await findPropagationStatus(below.db)).toMatchObject({ refused: 0, failing: { reason: expect.any(String) } })
+  line.choose(() => undefined)
+  await untilSettled(xid)
+  expect(await refused()).toEqual([])
+  expect(await toldTo(top)).toMatchObject({ registered: 22, refused: 0 })
+})
 
 test('nor does one that is not there', async () => {
   await startTelling()
@@ -184,7 +176,7 @@ test('nor does one that is not there', async () => {
   await startTelling()
   await untilSettled(xid)
   expect(await toldTo(top)).toMatchObject({ registered: 3 })
-}, 120_000)
+})
 
 test('a node above that has no time for large batches is told in smaller ones', async () => {
   line.choose((_, body) => (body.split('"kind"').length > 12 ? 503 : undefined))
@@ -192,7 +184,7 @@ test('a node above that has no time for large batches is told in smaller ones', 
   await untilSettled(await write(...many('s', 60)))
   expect(await refused()).toEqual([])
   expect(await toldTo(top)).toMatchObject({ registered: 60 })
-}, 120_000)
+})
 
 test('where the node answers, when the node above fails on that, holds up no change and is told again', async () => {
   const { registry } = below
@@ -209,4 +201,4 @@ test('where the node answers, when the node above fails on that, holds up no cha
     return row!.service === 'self-built'
   }
   await vi.waitUntil(isKnown, PATIENT)
-}, 120_000)
+})

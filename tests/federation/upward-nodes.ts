@@ -2,6 +2,9 @@
 import { vi } from 'vitest'
 import { type Enterprise, makeEnterprise, type TestNode, testNode } from '../support/node.js'
 
+/** The machine may be slow, and busy with other things. */
+export const PATIENT = { timeout: 60_000, interval: 25 }
+
 export const NODE = 'heilongjiang'
 export const NODE_PREFIX = '88.118'
 
@@ -61,14 +64,11 @@ export async function stateOf(node: TestNode, identifier: string): Promise<State
 }
 
 export async function untilState(node: TestNode, identifier: string, wanted: string): Promise<State> {
-  return vi.waitFor(
-    async () => {
-      const found = await stateOf(node, identifier)
-      if (found?.state !== wanted) throw new Error(`${identifier} is ${found?.state}, not ${wanted}`)
-      return found
-    },
-    { timeout: 15_000, interval: 25 },
-  )
+  return vi.waitFor(async () => {
+    const found = await stateOf(node, identifier)
+    if (found?.state !== wanted) throw new Error(`${identifier} is ${found?.state}, not ${wanted}`)
+    return found
+  }, PATIENT)
 }
 
 export type { Enterprise, TestNode }

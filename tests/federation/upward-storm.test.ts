@@ -15,4 +15,4 @@ test('over a line that fails 30 % of calls, each side killed, every version has 
     kills: 2,
   })
   expect(result.failedCalls).toBeGreaterThan(0)
-}, 120_000)
+}, 300_000)

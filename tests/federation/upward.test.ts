@@ -13,6 +13,7 @@ import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js'
 import {
   delegateTo,
   NODE,
+  PATIENT,
   secondaryNode,
   stateOf,
   toldTo,
@@ -20,6 +21,8 @@ import {
   untilState,
   upwardPart,
 } from './upward-nodes.js'
+
+vi.setConfig({ testTimeout: 150_000 })
 
 let top: TestNode
 let line: TcpProxy
@@ -117,9 +120,8 @@ test('what lies outside of the prefix delegated above is refused with its reason
   expect((await list(enterprise.apiKey)).json).toMatchObject({ items: [], next: null })
   expect((await list(stranger.apiKey)).json).toMatchObject({ items: [{ name: '99.7.1/pump' }, { name: '99.7.1' }] })
   expect((await list('')).status).toBe(401)
-  await vi.waitFor(async () => expect(await upwardPart(node)).toMatchObject({ failingSince: null, refused: 2 }), {
-    timeout: 5_000,
-  })
+  const isSound = { failingSince: null, refused: 2 }
+  await vi.waitFor(async () => expect(await upwardPart(node)).toMatchObject(isSound), PATIENT)
 })
 
 test('what was refused is tried again by itself, and taken once the prefix is delegated', async () => {
@@ -127,7 +129,7 @@ test('what was refused is tried again by itself, and taken once the prefix is de
   await ask(top, 'POST', '/v1/prefixes', { ...key, body: { prefix: '99.7', enterpriseId: NODE } })
   await inNode(`update propagation_refusal set next_try_at = clock_timestamp()`)
   expect(await untilState(node, '99.7.1/pump', 'acknowledged')).toEqual({ state: 'acknowledged' })
-  await vi.waitFor(async () => expect(await upwardPart(node)).toMatchObject({ refused: 0 }), { timeout: 5_000 })
+  await vi.waitFor(async () => expect(await upwardPart(node)).toMatchObject({ refused: 0 }), PATIENT)
 })
 
 test('while the node above is away nothing waits for it, all is shown to be queued, and nothing is lost', async () => {
@@ -147,15 +149,18 @@ test('while the node above is away nothing waits for it, all is shown to be queu
   await vi.waitFor(async () => {
     const part = await upwardPart(node)
     expect(part).toMatchObject({ backlog: 51, failingSince: expect.any(String) })
-  })
+  }, PATIENT)
   const metrics = await (await fetch(`${node.url}/metrics`)).text()
   expect(metrics).toMatch(/^jiexi_upward_backlog_changes 51$/m)
   expect(metrics).toMatch(/^jiexi_upward_failing 1$/m)
 
   line.restore()
   for (const name of [...names, '88.118.8/late']) await untilState(node, name, 'acknowledged')
-  await vi.waitFor(async () => expect(await upwardPart(node)).toMatchObject({ backlog: 0, failingSince: null }))
-}, 40_000)
+  await vi.waitFor(
+    async () => expect(await upwardPart(node)).toMatchObject({ backlog: 0, failingSince: null }),
+    PATIENT,
+  )
+})
 
 test('pruning the feed keeps what the node above has not acknowledged', async () => {
   line.cut()
