@@ -139,7 +139,7 @@ test('also while everything is told anew', async () => {
 })
 
 /** By far more than make a single change be set aside. */
-const FAILED_CALLS = 20
+const FAILED_CALLS = 15
 
 test.each<[string, (method: string, body: string) => Failure]>([
   ['answers 503 to everything', () => 503],

@@ -1,6 +1,7 @@
 /** The side that is told: each change once, in order, of the node's own prefixes only. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { upwardReceiver } from '../../src/federation/upward/receive.js'
+import { openDatabase } from '../../src/platform/postgres.js'
 import type { UpwardBatch, UpwardIdentifier, UpwardReceiver } from '../../src/protocols/rest/upward.js'
 import { nativeInterfaces, sitesOf } from '../../src/record/service.js'
 import { changePrefix, findPrefix, loadRoutes } from '../../src/registry/prefixes.js'
@@ -230,6 +231,25 @@ test('a key that reaches one prefix only tells of that one only', async () => {
     applied: 1,
     refused: [{ place: 0, code: 'prefix-not-held' }],
   })
+})
+
+test('a batch costs the same however much was told before, also while the database has no statistics of it', async () => {
+  const parts = (from: number, count: number) => Array.from({ length: count }, (_, place) => part(`c${from + place}`))
+  const db = openDatabase({ url: fixture.url, maxConnections: 1, statementTimeoutMs: 20_000 })
+  const lone = upwardReceiver({ ...fixture.registry, db })
+  const rowsRead = async () => {
+    await db.query('select pg_stat_force_next_flush()')
+    const [row] = await db.query<{ count: number }>(
+      `select (seq_tup_read + idx_tup_fetch)::bigint as count from pg_stat_user_tables where relname = 'delegate_identifier'`,
+    )
+    return row!.count
+  }
+  await lone.receive(fixture.acme, everything(parts(0, 2_000)))
+  await lone.receive(fixture.acme, batch({ through: '11.1', changes: parts(2_000, 2_000) }))
+  const before = await rowsRead()
+  await lone.receive(fixture.acme, batch({ after: '11.1', through: '12.1', changes: parts(100, 20) }))
+  expect((await rowsRead()) - before).toBeLessThan(200)
+  await db.close()
 })
 
 test.each<[string, Partial<UpwardBatch>]>([

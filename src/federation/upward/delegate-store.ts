@@ -76,6 +76,13 @@ interface Before {
   readonly prefix: string
 }
 
+// Lateral and limited, so that each key is looked up: while a table is young its statistics know of no rows, and a join
+// might read all that the node has ever told.
+const FIND_BEFORE = `
+  select d.* from unnest($2::text[]) as told (key) cross join lateral (
+    select key, version, state, prefix, generation from delegate_identifier where enterprise_id = $1 and key = told.key limit 1
+  ) d where d.generation = $3`
+
 /** How many of them had an effect: of an identifier only versions that are newer than the one known. */
 export async function storeIdentifiers(
   tx: Transaction,
@@ -85,11 +92,7 @@ export async function storeIdentifiers(
   if (changes.length === 0) return 0
   const newest = newestOf(changes)
   const keys = textArray([...newest.keys()])
-  const rows = await tx.query<Before>(
-    `select d.key, d.version, d.state, d.prefix from unnest($2::text[]) as told (key)
-     join delegate_identifier d on d.enterprise_id = $1 and d.key = told.key where d.generation = $3`,
-    [enterpriseId, keys, generation],
-  )
+  const rows = await tx.query<Before>(FIND_BEFORE, [enterpriseId, keys, generation])
   const before = new Map(rows.map((row) => [row.key, row]))
   const isNew = ({ key, version }: JudgedIdentifier) => version > (before.get(key)?.version ?? 0)
   const written = [...newest.values()].filter(isNew)
