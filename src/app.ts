@@ -47,6 +47,7 @@ import { visibleWaits } from './registry/visible-waits.js'
 import { startReporting } from './reporting/start.js'
 import { serviceMinutes } from './reporting/traffic/service-minutes.js'
 import { trafficStore } from './reporting/traffic/traffic-store.js'
+import { probeMeter } from './reporting/watch/probe-meter.js'
 import { authorities, referOrRefuse } from './resolution/authorities.js'
 import { askedAnew, withToken } from './resolution/catching-up.js'
 import { changeKnowledge } from './resolution/change-knowledge.js'
@@ -237,9 +238,9 @@ export async function maintain({ config, log, life, db }: Omit<Opening, 'kinds'>
 
 /** Stores what is counted of the traffic, until after the doors are closed. */
 async function count(core: Core, life: Lifecycle): Promise<void> {
-  const { database, traffic, log } = core
+  const { database, traffic, probes, log } = core
   const service = serviceMinutes({ clock, isReady: () => isReady(core) })
-  const storing = { db: database.db, meter: traffic, service, log }
+  const storing = { db: database.db, meter: traffic, service, probes, log }
   await life.start('traffic counts', () => trafficStore(storing), {
     stop: async (store) => {
       service.stop()
@@ -264,7 +265,7 @@ async function upwardOf(
   return { propagation: upwardPropagation(db), waits, status }
 }
 
-function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics' | 'traffic'>): Core {
+function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics' | 'traffic' | 'probes'>): Core {
   const { config, redis } = parts
   const knowledge = changeKnowledge({ clock, boundMs: config.stalenessBoundMs })
   const memory = memoryStore(config.memoryCacheBytes)
@@ -275,7 +276,7 @@ function coreOf(parts: Omit<Core, 'knowledge' | 'memory' | 'metrics' | 'traffic'
     backing: { database: parts.database.kind, redis: redis.kind },
     ...(redis.client ? { redisIsUp: redis.client.isUp() } : {}),
   }))
-  return { ...parts, knowledge, memory, metrics, traffic: trafficMeter(clock) }
+  return { ...parts, knowledge, memory, metrics, traffic: trafficMeter(clock), probes: probeMeter() }
 }
 
 async function sharedStoreOf({ config, database, redis, knowledge, metrics }: Core): Promise<SharedStore | undefined> {
@@ -292,11 +293,11 @@ async function sharedStoreOf({ config, database, redis, knowledge, metrics }: Co
 }
 
 /** The other nodes, as this one knows them. */
-async function othersOf({ config, database, log, metrics }: Core, routes: Routes): Promise<Federation> {
+async function othersOf({ config, database, log, metrics, probes }: Core, routes: Routes): Promise<Federation> {
   const parentKey = await parentKeyIn(config.parentPublicKey)
   // Kept in the database: the same on all replicas, and nobody else's.
   const self = (await nodeSecret(database.db, 'node-name')).toString('hex').slice(0, NODE_NAME_LENGTH)
-  const others = federation({ config, parentKey, routes, clock, log, self })
+  const others = federation({ config, parentKey, routes, clock, log, self, onProbed: probes.note })
   metrics.watchPeers(() => ({ peers: others.peers(), usage: others.usage() }))
   return others
 }

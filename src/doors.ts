@@ -51,6 +51,7 @@ import type { Registry } from './registry/registry.js'
 import type { Routes } from './registry/routes.js'
 import type { VisibleWaits } from './registry/visible-waits.js'
 import { reportRoutes } from './reporting/start.js'
+import type { ProbeMeter } from './reporting/watch/probe-meter.js'
 import type { ChangeKnowledge } from './resolution/change-knowledge.js'
 import { measuredFaces, measuredHits } from './resolution/measured.js'
 import { remembered, rememberedFaces } from './resolution/memory-cached.js'
@@ -90,6 +91,7 @@ export interface Core {
   readonly memory: MemoryStore
   readonly metrics: NodeMetrics
   readonly traffic: TrafficMeter
+  readonly probes: ProbeMeter
   readonly loop: LoopDelay
 }
 

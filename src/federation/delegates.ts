@@ -15,6 +15,7 @@ import type { RouteTable, SelfBuilt } from '../resolution/authorities.js'
 import type { ForeignAnswer, ForeignLookup, ForeignNode } from './foreign-answer.js'
 import { nativeNode, refusalOf } from './native-node.js'
 import type { Peers } from './peers.js'
+import { together } from './probed.js'
 
 export interface DelegatesOptions {
   readonly peers: Peers
@@ -89,7 +90,7 @@ export function siteNode(name: string, octets: readonly Uint8Array[], options: S
       return hedged(attempts, { afterMs: SITE_HEDGE_MS, mayHedge: () => options.retries.tryRepeat() })
     },
     async probe() {
-      await Promise.all(usable.map(({ node }) => node.probe()))
+      return together(await Promise.all(usable.map(({ node }) => node.probe())))
     },
     async close() {
       await Promise.all(nodes.map(({ node }) => node.close()))

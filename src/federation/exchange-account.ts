@@ -6,7 +6,7 @@ import { HandleFault } from '../protocols/handle/client/faults.js'
 import { formatServerAddress, type ServerAddress } from '../protocols/handle/client/server-address.js'
 import type { Trace } from '../resolution/resolve.js'
 import type { Budget } from './budget.js'
-import type { Exchange } from './peer.js'
+import type { Exchange, Purpose } from './peer.js'
 import type { Peers } from './peers.js'
 
 /** How often a datagram is sent, and how long each time is waited for. */
@@ -24,6 +24,8 @@ export interface AccountOptions {
   readonly retries: RetryBudget
   readonly budget: Budget
   readonly trace?: Trace | undefined
+  /** Default `lookup`. */
+  readonly purpose?: Purpose
 }
 
 export class ExchangeAccount implements Exchanges {
@@ -41,7 +43,11 @@ export class ExchangeAccount implements Exchanges {
     const leftMs = Math.min(timeLeftMs, budget.timeLeftMs())
     const peer = peers.get(name)
     try {
-      return this.traced(name, await peer.enter(leftMs), peer.timeoutMs(Math.min(leftMs, budget.timeLeftMs())))
+      return this.traced(
+        name,
+        await peer.enter(leftMs, this.options.purpose),
+        peer.timeoutMs(Math.min(leftMs, budget.timeLeftMs())),
+      )
     } catch (error) {
       this.options.trace?.step('peer', `${name}: not asked: ${messageOf(error)}`)
       throw new HandleFault('unreachable', messageOf(error), { cause: error })

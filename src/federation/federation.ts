@@ -15,6 +15,7 @@ import type { ForeignNode } from './foreign-answer.js'
 import { ForeignCache } from './foreign-cache.js'
 import { parentNode } from './parent.js'
 import { type KnownPeer, Peers } from './peers.js'
+import type { NodeProbe } from './probed.js'
 import { selfBuiltOf, startProbes } from './probes.js'
 
 export interface FederationOptions {
@@ -36,6 +37,8 @@ export interface FederationOptions {
   readonly log: Pick<Logger, 'warn' | 'error'>
   /** The same on all replicas of this node, and nobody else's. */
   readonly self: string
+  /** Told what comes of each probe of the server of a self-built prefix. */
+  readonly onProbed?: (probe: NodeProbe) => void
 }
 
 export interface Federation {
@@ -64,7 +67,7 @@ export function federation(options: FederationOptions): Federation {
     maxStaleSeconds: config.maxStaleSeconds,
   })
   const isProxied = (prefix: string) => config.proxiedPrefixes.includes(ALL) || config.proxiedPrefixes.includes(prefix)
-  const watched = { parent, delegates, peers, routes }
+  const watched = { parent, delegates, peers, routes, clock, onProbed: options.onProbed }
   let probes: ReturnType<typeof startProbes> | undefined
   return {
     layer: foreign({
@@ -120,14 +123,25 @@ interface Watched {
   readonly delegates: Delegates
   readonly peers: Peers
   readonly routes: RoutingOptions['routes']
+  readonly clock: Clock
+  readonly onProbed: FederationOptions['onProbed']
 }
 
-async function targetsOf({ parent, delegates, peers, routes }: Watched): Promise<(() => Promise<void>)[]> {
+async function targetsOf(watched: Watched): Promise<(() => Promise<unknown>)[]> {
+  const { parent, delegates, peers, routes } = watched
   const table = await routes()
   delegates.keepOnly(table)
   settlePeers(peers, table)
-  const nodes = selfBuiltOf(table).flatMap(({ prefix, selfBuilt }) => delegates.nodeFor(prefix, selfBuilt) ?? [])
-  return [...(parent === undefined ? [] : [parent]), ...nodes].map((node) => () => node.probe())
+  const enterprises = selfBuiltOf(table).flatMap(({ prefix, selfBuilt }) => {
+    const node = delegates.nodeFor(prefix, selfBuilt)
+    return node === undefined ? [] : [() => probeEnterprise(watched, prefix, node)]
+  })
+  return [...(parent === undefined ? [] : [() => parent.probe()]), ...enterprises]
+}
+
+async function probeEnterprise({ clock, onProbed }: Watched, prefix: string, node: ForeignNode): Promise<void> {
+  const probed = await node.probe()
+  if (probed !== undefined) onProbed?.({ prefix, atMs: clock.nowMs(), probed })
 }
 
 /** Which prefixes an address answers for. */

@@ -13,6 +13,7 @@ import type { IdentifierRecord, Value } from '../record/record.js'
 import { visibleValues } from '../record/select.js'
 import type { Trace } from '../resolution/resolve.js'
 import type { Budget } from './budget.js'
+import type { Probed } from './probed.js'
 
 export interface ForeignAnswer {
   readonly answer: Found | Withdrawn | Absent
@@ -32,8 +33,8 @@ export interface ForeignLookup {
 export interface ForeignNode {
   /** @throws NodeError `authority-unavailable` (nobody could be asked, or what came cannot count), `prefix-not-served` */
   ask(lookup: ForeignLookup): Promise<ForeignAnswer>
-  /** Whether it is there; kept by `Peers`. Never throws. */
-  probe(): Promise<void>
+  /** Whether it is there; kept by `Peers`, too. Undefined: nobody of it may be asked. Never throws. */
+  probe(): Promise<Probed | undefined>
   close(): Promise<void>
 }
 

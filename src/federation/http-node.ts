@@ -15,6 +15,7 @@ import {
 } from './foreign-answer.js'
 import { type Refusal, readSaid, requireServing } from './http-said.js'
 import type { Peers } from './peers.js'
+import { probing, together } from './probed.js'
 import type { Referral, ReferredRoute, ReferredRoutes } from './referred-routes.js'
 
 export interface HttpNodeOptions {
@@ -35,7 +36,8 @@ export function httpNode(options: HttpNodeOptions): ForeignNode {
   return {
     ask: (lookup) => askByRoute(options, lookup),
     async probe() {
-      await Promise.allSettled(options.urls.map((url) => probe(url, options)))
+      const { urls, clock } = options
+      return together(await Promise.all(urls.map((url) => probing(clock, () => probe(url, options)))))
     },
     close: async () => options.routes.close(),
   }
@@ -154,7 +156,7 @@ function unavailable(error: unknown): unknown {
 }
 
 async function probe(url: string, { peers, guard }: HttpNodeOptions): Promise<void> {
-  await peers.ask(url, PROBE_MS, async () => {
+  await peers.probe(url, async () => {
     const response = await getGuarded({ url: `${url}/livez`, guard, timeoutMs: PROBE_MS, maxBytes: MAX_PROBE_BYTES })
     requireServing(response, url)
   })

@@ -30,6 +30,7 @@ import {
   MAX_ANSWER_BYTES,
 } from './foreign-answer.js'
 import type { Peers } from './peers.js'
+import { probing } from './probed.js'
 
 export interface NativeNodeOptions {
   /** For messages: `the parent node`, `the server of 88.118.8`. */
@@ -58,9 +59,8 @@ export function nativeNode(options: NativeNodeOptions): ForeignNode {
     ask: (lookup) => askNative(client, options, lookup),
     async probe() {
       const budget = new Budget({ clock: options.clock, self: options.self })
-      const exchanges = new ExchangeAccount({ ...options, budget })
-      // What comes of it is kept with the peer.
-      await client.siteInfo({ timeoutMs: MAX_SERVER_MS, exchanges }).catch(() => undefined)
+      const exchanges = new ExchangeAccount({ ...options, budget, purpose: 'probe' })
+      return probing(options.clock, () => client.siteInfo({ timeoutMs: MAX_SERVER_MS, exchanges }))
     },
     close: () => client.close(),
   }

@@ -5,6 +5,7 @@
  * one request at a time finds out whether it is back. Requests that were under way together and fail together are one
  * failure: a node that was slow for a moment is not one that is away, and is given more time the next time. How many requests
  * it gets at once is bounded, and so is how many wait.
+ * A probe passes all that: there is one now and then, and nobody would know how a node is that is never asked.
  */
 import { type CircuitBreaker, circuitBreaker } from '../platform/circuit-breaker.js'
 import type { Clock } from '../platform/clock.js'
@@ -14,6 +15,8 @@ export interface PeerLimits {
   /** Requests under way at once; twice as many may wait. */
   readonly maxConcurrent: number
 }
+
+export type Purpose = 'lookup' | 'probe'
 
 /** One request to the node. Must be ended, and ends once: each tells whether this was its end. */
 export interface Exchange {
@@ -76,7 +79,12 @@ export class Peer {
   }
 
   /** Waits for its turn. @throws NodeError `authority-unavailable` while it fails, `overloaded` when too many wait */
-  async enter(waitMs: number): Promise<Exchange> {
+  async enter(waitMs: number, purpose: Purpose = 'lookup'): Promise<Exchange> {
+    if (purpose === 'probe') {
+      this.inFlight += 1
+      this.requests += 1
+      return this.exchange()
+    }
     // Whoever has waited is given the place of the one before.
     if (this.inFlight >= this.limits.maxConcurrent) await this.turn(waitMs)
     else this.inFlight += 1
@@ -168,7 +176,8 @@ export class Peer {
   }
 
   private leave(): void {
-    const next = this.waiting.shift()
+    // A probe takes a place beyond the bound, and leaves it to nobody.
+    const next = this.inFlight > this.limits.maxConcurrent ? undefined : this.waiting.shift()
     if (next === undefined) this.inFlight -= 1
     else next()
   }

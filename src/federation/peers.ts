@@ -60,9 +60,9 @@ export class Peers {
     return [...this.entries.values()].map(({ peer, role, prefixes }) => ({ ...peer.state(), role, prefixes }))
   }
 
-  /** Asks the node, and keeps account of what comes of it. @throws NodeError, and what `send` throws */
-  async ask<Value>(name: string, waitMs: number, send: () => Promise<Value>): Promise<Value> {
-    const exchange = await this.get(name).enter(waitMs)
+  /** Asks whether the node is there, and keeps account of what comes of it. @throws what `send` throws */
+  async probe<Value>(name: string, send: () => Promise<Value>): Promise<Value> {
+    const exchange = await this.get(name).enter(0, 'probe')
     return accounted(exchange, send)
   }
 

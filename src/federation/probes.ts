@@ -8,7 +8,7 @@ import type { RouteTable } from '../resolution/authorities.js'
 export interface ProbesOptions {
   readonly intervalMs: number
   /** What there is to probe now. */
-  readonly targets: () => Promise<readonly (() => Promise<void>)[]>
+  readonly targets: () => Promise<readonly (() => Promise<unknown>)[]>
   /** Told of what should not happen: a probe itself never fails. */
   readonly onFailure: (error: unknown) => void
 }
@@ -43,7 +43,7 @@ async function run({ intervalMs, targets, onFailure }: ProbesOptions, signal: Ab
   }
 }
 
-async function probeAll(targets: readonly (() => Promise<void>)[], signal: AbortSignal): Promise<void> {
+async function probeAll(targets: readonly (() => Promise<unknown>)[], signal: AbortSignal): Promise<void> {
   const left = [...targets]
   const worker = async () => {
     for (let probe = left.shift(); probe !== undefined && !signal.aborted; probe = left.shift()) await probe()

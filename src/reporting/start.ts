@@ -37,6 +37,7 @@ export async function startReporting({ config, db, clock, log, life }: StartRepo
     node: nodePrefix ?? '',
     timeZone,
     stalenessBoundMs,
+    isProbing: config.probeSeconds > 0,
     findOperator: await watchedOperator(config.operatorFile, log),
     destinations: nodePrefix === undefined ? [] : destinations,
   })

@@ -47,6 +47,25 @@ test('no more than so many at once, twice as many wait, and the rest is refused 
   expect(peer.state()).toMatchObject({ inFlight: 0, waiting: 0, requests: 6, failures: 0 })
 })
 
+test('a probe passes while nobody else may ask, and what comes of it counts for all', async () => {
+  const { peer } = setUp(1)
+  for (let count = 0; count < 3; count++) (await peer.enter(1)).failed(new Error('reset'))
+  ;(await peer.enter(1, 'probe')).failed(new Error('still reset'))
+  await expect(peer.enter(1)).rejects.toThrow('still reset')
+  ;(await peer.enter(1, 'probe')).answered()
+  expect(peer.state()).toMatchObject({ state: 'up', requests: 5, failures: 4, inFlight: 0 })
+
+  const first = await peer.enter(1)
+  const second = peer.enter(60_000)
+  const probe = await peer.enter(1, 'probe')
+  probe.answered()
+  // Its place was beyond the bound, and is nobody's.
+  expect(peer.state()).toMatchObject({ inFlight: 1, waiting: 1 })
+  first.answered()
+  ;(await second).answered()
+  expect(peer.state()).toMatchObject({ inFlight: 0, waiting: 0 })
+})
+
 test('whoever waits too long is told so, and takes no place', async () => {
   const { peer } = setUp(1)
   const first = await peer.enter(1)

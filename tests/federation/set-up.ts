@@ -1,7 +1,6 @@
 /** The other nodes as a node knows them, over real sockets, above an own registry that only counts. */
-import type { KeyObject } from 'node:crypto'
 import { afterEach } from 'vitest'
-import { type Federation, federation } from '../../src/federation/federation.js'
+import { type Federation, type FederationOptions, federation } from '../../src/federation/federation.js'
 import { parseIdentifier } from '../../src/identifier/parse.js'
 import { systemClock } from '../../src/platform/clock.js'
 import { readConfig } from '../../src/platform/config.js'
@@ -29,7 +28,7 @@ export const OWN_PREFIX = '88.200.1'
 
 export function looking(
   environment: Readonly<Record<string, string>>,
-  more: { readonly parentKey?: KeyObject } = {},
+  more: Pick<FederationOptions, 'parentKey' | 'onProbed'> = {},
 ): Looking {
   const config = readConfig({ JIEXI_PROBE_SECONDS: '0', ...environment })
   const routes = new Map<string, Route>([[OWN_PREFIX, { prefix: OWN_PREFIX, state: 'active' }]])

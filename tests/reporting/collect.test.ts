@@ -161,6 +161,47 @@ test('the extremes and the busiest second of a day have their times; the first o
   expect((part!.data as Record<string, unknown>)['registration']).toEqual({ count: 0 })
 })
 
+test('nodes of enterprises have the mean and extremes of their day, with times, and the share of probes they answered', async () => {
+  const iso = (ms: number) => new Date(ms).toISOString()
+  const put = (hourMs: number, prefix: string, told: readonly unknown[]) =>
+    at.db.query('insert into node_probe_hour values ($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
+      new Date(hourMs),
+      prefix,
+      ...told,
+    ])
+  const last = today.toMs - 3_600_000
+  await put(today.fromMs, '88.118.8', [4, 3, 30, 5, iso(today.fromMs + 1), 20, iso(today.fromMs + 2)])
+  await put(last, '88.118.8', [4, 4, 40, 5, iso(last + 1), 20, iso(last + 2)])
+  await put(today.fromMs + 3_600_000, '88.118.8', [1, 0, 0, null, null, null, null])
+  await put(today.toMs, '88.118.8', [9, 0, 0, null, null, null, null])
+  await at.db.query(`update prefix set service = 'self-built', service_handle = '88.1/s' where name = '88.118.9'`)
+  const [part, ...more] = await collect('enterprise-performance', today)
+  expectShape('enterprise-performance', part!)
+  expect(more).toEqual([])
+  expect((part!.data as { items: unknown[] }).items).toEqual([
+    {
+      enterpriseId: 'acme',
+      enterpriseName: 'Acme',
+      prefix: '88.118.8',
+      resolution: {
+        count: 7,
+        meanMs: 10,
+        fastest: { tookMs: 5, at: iso(today.fromMs + 1) },
+        slowest: { tookMs: 20, at: iso(today.fromMs + 2) },
+      },
+      availability: { probes: 9, answered: 7, percent: 77.777778 },
+    },
+    {
+      enterpriseId: 'globex',
+      enterpriseName: 'Globex',
+      prefix: '88.118.9',
+      resolution: { count: 0 },
+      availability: { probes: 0, answered: 0 },
+    },
+  ])
+  await at.db.query(`update prefix set service = 'hosted', service_handle = '' where name = '88.118.9'`)
+})
+
 test('availability is that of the seconds since it was first measured, and months before that are no history', async () => {
   const month = periodAt('monthly', Date.parse('2026-05-10T00:00:00Z'), SHANGHAI)
   const before = periodAt('monthly', month.fromMs - 1, SHANGHAI)

@@ -63,6 +63,7 @@ export async function dutyFixture(): Promise<DutyFixture> {
         timeZone: 'Asia/Shanghai',
         stalenessBoundMs: 1_000,
         findOperator: async () => ({}),
+        isProbing: true,
         destinations: [],
         log: { info: () => undefined, debug: () => undefined, warn: (message) => warnings.push(message) },
         pace: { idleMs: 5, backOffMs: 5, maxBackOffMs: 40 },

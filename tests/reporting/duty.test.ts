@@ -38,7 +38,7 @@ test('each period is reported once it has ended and settled, and never twice', a
   at.clock.advanceMs(13 * HOUR_MS)
   await duty.tick()
   await untilDelivered()
-  for (const table of ['T3', 'T4', 'T8', 'T9', 'performance'] as const)
+  for (const table of ['T3', 'T4', 'T8', 'T9', 'performance', 'enterprise-performance'] as const)
     expect(periodsOf(top.of(table))).toEqual(['2026-11-25'])
   expect(top.of('month')).toEqual([])
 

@@ -171,7 +171,7 @@ test('lists of what was received page by key, and can be narrowed', async () => 
 
 test('the schema of each table is published, and valid as a schema', async () => {
   const { items } = await read(top, '/v1/schemas/reports')
-  expect(items).toHaveLength(14)
+  expect(items).toHaveLength(15)
   for (const { schema, table } of items) {
     const response = await fetch(top.url + schema)
     expect(response.headers.get('content-type')).toBe('application/schema+json')

@@ -5,6 +5,7 @@ import type { Database } from '../../src/platform/postgres.js'
 import type { Answer } from '../../src/record/answer.js'
 import { serviceMinutes } from '../../src/reporting/traffic/service-minutes.js'
 import { trafficStore } from '../../src/reporting/traffic/traffic-store.js'
+import { probeMeter } from '../../src/reporting/watch/probe-meter.js'
 import { type TestDatabase, testDatabase } from '../support/database.js'
 import { manualClock } from '../support/manual-clock.js'
 
@@ -114,7 +115,7 @@ function counting(db: Database = database.db) {
   const state = { isReady: true }
   const service = serviceMinutes({ clock, isReady: () => state.isReady, isTimed: false })
   const log = { debug: () => undefined }
-  const store = trafficStore({ db, meter, service, log, intervalMs: 3_600_000 })
+  const store = trafficStore({ db, meter, service, probes: probeMeter(), log, intervalMs: 3_600_000 })
   return Object.assign(state, {
     clock,
     service,

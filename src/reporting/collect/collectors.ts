@@ -1,6 +1,7 @@
 /** How each table is collected. Events are made one by one (duty/reporting.ts). */
 import type { TableName } from '../tables/tables.js'
 import type { Collect } from './collect.js'
+import { collectEnterprisePerformance } from './enterprise-performance.js'
 import { collectIdentifiers } from './identifiers.js'
 import { collectMonth } from './month.js'
 import { collectPerformance } from './performance.js'
@@ -29,5 +30,6 @@ export const COLLECTORS: Readonly<Record<Exclude<TableName, 'event'>, Collect>> 
   T10: collectEnterpriseApplications,
   T11: collectEnterpriseMetadata,
   performance: collectPerformance,
+  'enterprise-performance': collectEnterprisePerformance,
   month: collectMonth,
 }

@@ -25,14 +25,17 @@ export interface PerformanceData {
   readonly peak?: { readonly perSecond: number; readonly second: string }
 }
 
-interface Sums {
-  readonly count: number
+export interface Latency {
   readonly timed: number
-  readonly sumMs: number
+  readonly sumMs: number | null
   readonly minMs: number | null
   readonly minAt: Date | null
   readonly maxMs: number | null
   readonly maxAt: Date | null
+}
+
+interface Sums extends Latency {
+  readonly count: number
   readonly peak: number | null
   readonly peakAt: Date | null
 }
@@ -56,13 +59,19 @@ const SUMS = `
 
 export async function performanceOf(db: Queryable, kind: number, period: Period): Promise<PerformanceData> {
   const [sums] = await db.query<Sums>(SUMS, [kind, new Date(period.fromMs), new Date(period.toMs)])
-  const { count, timed, sumMs, minMs, minAt, maxMs, maxAt, peak, peakAt } = sums!
+  const { count, peak, peakAt, ...latency } = sums!
   return {
     count,
-    ...(timed > 0 && { meanMs: rounded(sumMs / timed) }),
+    ...latencyOf(latency),
+    ...(peak !== null && peak > 0 && peakAt && { peak: { perSecond: peak, second: peakAt.toISOString() } }),
+  }
+}
+
+export function latencyOf({ timed, sumMs, minMs, minAt, maxMs, maxAt }: Latency) {
+  return {
+    ...(timed > 0 && sumMs !== null && { meanMs: rounded(sumMs / timed) }),
     ...(minMs !== null && minAt && { fastest: { tookMs: rounded(minMs), at: minAt.toISOString() } }),
     ...(maxMs !== null && maxAt && { slowest: { tookMs: rounded(maxMs), at: maxAt.toISOString() } }),
-    ...(peak !== null && peak > 0 && peakAt && { peak: { perSecond: peak, second: peakAt.toISOString() } }),
   }
 }
 

@@ -18,6 +18,7 @@ import type { Destination } from '../destinations/destination.js'
 import type { FindOperator } from '../operator.js'
 import { periodNamed } from '../periods.js'
 import { REPORT_TABLES, TABLES, type TableName } from '../tables/tables.js'
+import { endUnwatched } from '../watch/node-events.js'
 import { type DeliverOptions, deliverUntil } from './deliver.js'
 import { EVENT_COLUMNS, type EventRow, eventData } from './events.js'
 import { releaseLease, takeLease } from './lease.js'
@@ -34,6 +35,8 @@ export interface ReportingOptions {
   readonly timeZone: string
   readonly stalenessBoundMs: number
   readonly findOperator: FindOperator
+  /** Whether servers of enterprises are asked how they are. */
+  readonly isProbing: boolean
   /** Without any, outages are noted and nothing is produced. */
   readonly destinations: readonly Destination[]
   readonly log: { info(message: string): void; warn(message: string): void; debug(message: string): void }
@@ -82,6 +85,8 @@ export function reporting(options: ReportingOptions): Reporting {
 
   async function round(beganMs: number): Promise<void> {
     await attempt('noting outages', () => noteOutages(db, clock.nowMs()))
+    const { isProbing } = options
+    await attempt('ending events', () => endUnwatched(db, { nowMs: clock.nowMs(), isProbing }))
     if (clock.monotonicMs() - prunedMs >= PRUNE_EVERY_MS) {
       prunedMs = clock.monotonicMs()
       await attempt('forgetting what is old', () => pruneReports(patient(db), clock.nowMs()))
@@ -177,7 +182,8 @@ function reportChanged(
 
 async function reportEvents(producing: Producing, collecting: Ground): Promise<void> {
   const rows = await producing.db.query<EventRow>(
-    `select ${EVENT_COLUMNS} from monitor_event where at >= $1 and not exists (
+    // Noted since, too: of what began before, its end would be told alone.
+    `select ${EVENT_COLUMNS} from monitor_event where (at >= $1 or noted_at >= $1) and not exists (
        select from report where table_name = 'event' and period = 'event-' || number and is_complete)
      order by number limit $2`,
     [new Date(collecting.beganMs), EVENTS_AT_A_TIME],

@@ -219,7 +219,8 @@ function eventsRoute({ app, door, authenticate }: Scope): void {
         ...operation({
           tag,
           summary: 'Abnormal and recovered: events of this node and of its enterprises',
-          description: '`ends` of a recovery is the number of the abnormal event that it ends.',
+          description:
+            '`ends` of a recovery is the number of the abnormal event that it ends. `prefix` says which node of an enterprise: the one that answers for it.',
           secured: true,
         }),
         querystring: PageQuery({}),

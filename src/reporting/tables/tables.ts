@@ -21,7 +21,8 @@ import {
 } from './shapes.js'
 
 export const TABLES = [
-  'T1', 'T2', 'T3', 'T4', 'T5', 'T6', 'T7', 'T8', 'T9', 'T10', 'T11', 'performance', 'event', 'month',
+  'T1', 'T2', 'T3', 'T4', 'T5', 'T6', 'T7', 'T8', 'T9', 'T10', 'T11',
+  'performance', 'enterprise-performance', 'event', 'month',
 ] as const // biome-ignore format: one glance
 export type TableName = (typeof TABLES)[number]
 
@@ -56,7 +57,8 @@ const IdentifierData = Type.Object(
 const EventData = Type.Object(
   {
     number: Type.Integer({ minimum: 1, description: '事件编号' }),
-    subject: Text('"node", or the id of an enterprise'),
+    subject: Text('"node", or the id of an enterprise, whose node for `prefix` it is then'),
+    prefix: Type.Optional(PrefixText),
     state: Type.Enum(['abnormal', 'recovered']),
     ends: Type.Optional(
       Type.Integer({ minimum: 1, description: 'number of the abnormal event that this recovery ends' }),
@@ -76,6 +78,15 @@ const Availability = Type.Object(
     ),
     hoursInService: Type.Number({ minimum: 0 }),
     hoursMeasured: Type.Number({ minimum: 0, description: 'of the month, since counting began' }),
+  },
+  closed,
+)
+
+const ProbedAvailability = Type.Object(
+  {
+    percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'of the probes; absent without any' })),
+    probes: Count('how often the node was asked whether it is there'),
+    answered: Count('how often it said so; its latencies are of these'),
   },
   closed,
 )
@@ -188,6 +199,16 @@ export const REPORT_TABLES: Readonly<Record<TableName, Table>> = {
     title: { en: 'Daily monitoring', zh: '运行监测（日）' },
     cadence: 'daily',
     data: Type.Object({ prefix: PrefixText, resolution: Performance, registration: Performance }, closed),
+  },
+  'enterprise-performance': {
+    title: { en: 'Daily monitoring of enterprise nodes', zh: '企业节点运行监测（日）' },
+    cadence: 'daily',
+    data: list(
+      Type.Object(
+        { ...Enterprise, prefix: PrefixText, resolution: Performance, availability: ProbedAvailability },
+        closed,
+      ),
+    ),
   },
   event: { title: { en: 'Events', zh: '运行监测事件' }, cadence: 'on-change', data: EventData },
   month: { title: { en: 'Monthly report', zh: '月度运行报告' }, cadence: 'monthly', data: MonthData },

@@ -10,6 +10,8 @@ import type { LoadMinute } from '../../observability/load-minutes.js'
 import { type HourTraffic, SOURCES_KEPT, type Traffic, type TrafficMeter } from '../../observability/traffic.js'
 import { messageOf } from '../../platform/errors.js'
 import type { Database, Transaction } from '../../platform/postgres.js'
+import type { ProbeMeter, Probes } from '../watch/probe-meter.js'
+import { releaseWatch, storeProbes } from '../watch/probe-store.js'
 import type { ServiceMinutes } from './service-minutes.js'
 
 export const LOOKUPS = 1
@@ -21,6 +23,8 @@ export interface TrafficStoreOptions {
   readonly db: Database
   readonly meter: Pick<TrafficMeter, 'take'>
   readonly service: ServiceMinutes
+  /** Of other nodes. */
+  readonly probes: Pick<ProbeMeter, 'take'>
   readonly log: { debug(message: string): void }
   /** Default FLUSH_INTERVAL_MS. */
   readonly intervalMs?: number
@@ -36,10 +40,11 @@ interface Batch {
   readonly sequence: number
   readonly traffic: Traffic
   readonly service: ReadonlyMap<number, number>
+  readonly probes: Probes
 }
 
 export function trafficStore(options: TrafficStoreOptions): TrafficStore {
-  const { db, meter, service, log } = options
+  const { db, meter, service, probes, log } = options
   const writer = randomUUID()
   const stopping = new AbortController()
   let pending: Batch | undefined
@@ -50,7 +55,7 @@ export function trafficStore(options: TrafficStoreOptions): TrafficStore {
     // First what failed before, then what came since.
     for (let more = true; more; ) {
       more = pending !== undefined
-      pending ??= { sequence: ++sequence, traffic: meter.take(), service: service.take() }
+      pending ??= { sequence: ++sequence, traffic: meter.take(), service: service.take(), probes: probes.take() }
       await writeBatch(db, writer, pending)
       pending = undefined
     }
@@ -82,13 +87,15 @@ export function trafficStore(options: TrafficStoreOptions): TrafficStore {
       stopping.abort()
       await running
       await quietly()
+      await releaseWatch(db, writer).catch((error: unknown) => log.debug(messageOf(error)))
     },
   }
 }
 
-async function writeBatch(db: Database, writer: string, { sequence, traffic, service }: Batch): Promise<void> {
+async function writeBatch(db: Database, writer: string, batch: Batch): Promise<void> {
+  const { sequence, traffic, service, probes } = batch
   const isEmpty = traffic.hours.length === 0 && traffic.registrations.length === 0
-  if (isEmpty && traffic.lookups.length === 0 && service.size === 0) return
+  if (isEmpty && traffic.lookups.length === 0 && service.size === 0 && !probes.isWatching) return
   await db.transaction(
     async (tx) => {
       if (!(await isNew(tx, writer, sequence))) return
@@ -96,6 +103,7 @@ async function writeBatch(db: Database, writer: string, { sequence, traffic, ser
       await addMinutes(tx, REGISTRATIONS, traffic.registrations)
       await addService(tx, service)
       for (const hour of traffic.hours) await addHour(tx, hour)
+      await storeProbes(tx, writer, probes)
     },
     { timeoutMs: BATCH_TIMEOUT_MS },
   )
