@@ -109,6 +109,9 @@ export interface Config {
   readonly operatorFile: string | undefined
   /** undefined: reports are written to no folder. */
   readonly reportFolder: string | undefined
+  /** Of each node below. */
+  readonly receivedReports: number
+  readonly receivedReportBytes: number
   /** Of days and months in reports. */
   readonly timeZone: string
 }
@@ -133,6 +136,7 @@ export interface Setting<Value> {
   readonly read: ReadSetting<Exclude<Value, undefined>>
 }
 
+const MIB = 2 ** 20
 const GIB = 2 ** 30
 
 export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } = {
@@ -443,6 +447,20 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     defaultMeaning: 'none',
     meaning: 'Folder that reports are written to',
     read: folder,
+  },
+  receivedReports: {
+    name: 'JIEXI_RECEIVED_REPORTS',
+    default: '1000000',
+    unit: 'documents',
+    meaning: 'Reports of each node below that are kept; beyond it the oldest of the table that has most go',
+    read: wholeNumber(10, 1_000_000_000),
+  },
+  receivedReportBytes: {
+    name: 'JIEXI_RECEIVED_REPORT_BYTES',
+    default: '8GiB',
+    unit: 'bytes',
+    meaning: 'Bytes of them, compressed; beyond it the oldest of the table that takes most go',
+    read: byteCount(32 * MIB, 1_024 * GIB),
   },
   timeZone: {
     name: 'JIEXI_TIME_ZONE',

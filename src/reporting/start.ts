@@ -57,10 +57,12 @@ function destinationsOf({ parent, parentApiKey, reportFolder }: Config): readonl
 export function reportRoutes({
   role,
   timeZone,
-}: Pick<Config, 'role' | 'timeZone'>): readonly ((scope: Scope) => void)[] {
+  receivedReports: documents,
+  receivedReportBytes: octets,
+}: Pick<Config, 'role' | 'timeZone' | 'receivedReports' | 'receivedReportBytes'>): readonly ((scope: Scope) => void)[] {
   return [
     (scope) => ownReportRoutes(scope, { timeZone }),
     enterpriseReportingRoutes,
-    ...(ROLE_FACTS[role].takesReports ? [receivedReportRoutes] : []),
+    ...(ROLE_FACTS[role].takesReports ? [(scope: Scope) => receivedReportRoutes(scope, { documents, octets })] : []),
   ]
 }

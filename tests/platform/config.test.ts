@@ -52,6 +52,8 @@ describe('what is read', () => {
       nodePrefix: undefined,
       parentApiKey: undefined,
       operatorFile: undefined,
+      receivedReports: 1_000_000,
+      receivedReportBytes: 8 * 2 ** 30,
       reportFolder: undefined,
       timeZone: 'Asia/Shanghai',
     })

@@ -7,7 +7,7 @@
  *
  * A node below is an enterprise here: its API key says whose reports these are, and it may only report for a prefix that
  * it holds here. A document is identified by node, table, period, revision and part; another content under the same name
- * is refused, for nobody could tell which of the two is meant.
+ * is refused, for nobody could tell which of the two is meant. What is kept of each node is bounded (received/receive.ts).
  */
 import { type TSchema, Type } from 'typebox'
 import { NodeError } from '../../platform/errors.js'
@@ -19,7 +19,8 @@ import { DEFAULT_PAGE, Page, PageQuery } from '../../protocols/rest/schemas.js'
 import { requireKnown } from '../../registry/standing.js'
 import { authorize } from '../../security/authorize.js'
 import type { Principal } from '../../security/principal.js'
-import { packed, sha256, unpacked } from '../duty/ledger.js'
+import { unpacked } from '../duty/ledger.js'
+import { type Quota, receiveReport } from '../received/receive.js'
 import { type Report, reportFaults } from '../tables/report-shape.js'
 import { TABLES } from '../tables/tables.js'
 import { idOf, numberAfter, requireTable } from './parameters.js'
@@ -37,15 +38,16 @@ const Receipt = Type.Object({
   revision: Type.Integer(),
   part: Type.Integer(),
   receivedAt: Type.String({ format: 'date-time' }),
+  removed: Type.Integer({ minimum: 0, description: 'older documents of the node that went to make room for it' }),
 })
 
-export function receivedReportRoutes(scope: Scope): void {
-  receiveRoute(scope)
+export function receivedReportRoutes(scope: Scope, quota: Quota): void {
+  receiveRoute(scope, quota)
   listRoute(scope)
   documentRoute(scope)
 }
 
-function receiveRoute({ app, door, authenticate }: Scope): void {
+function receiveRoute({ app, door, authenticate }: Scope, quota: Quota): void {
   const { db } = door.registry
   app.post(
     '/v1/upward/reports/:table',
@@ -56,7 +58,7 @@ function receiveRoute({ app, door, authenticate }: Scope): void {
           tag,
           summary: 'Report to this node',
           description:
-            'The body is a document as /v1/schemas/reports/{table} describes it. The same document again is answered 200 and changes nothing.',
+            'The body is a document as /v1/schemas/reports/{table} describes it. The same document again is answered 200 and changes nothing. Of each node so many documents and octets are kept (JIEXI_RECEIVED_REPORTS, JIEXI_RECEIVED_REPORT_BYTES), for 800 days at most; beyond that the oldest of the table that takes most room go, and `removed` says how many.',
           secured: true,
         }),
         params: Type.Object({ table: Type.Enum(TABLES) }),
@@ -78,8 +80,10 @@ function receiveRoute({ app, door, authenticate }: Scope): void {
         })
       const report = request.body as unknown as Report
       await requireHolder(db, principal, report.node)
-      const { isNew, ...receipt } = await receive(db, principal, report)
-      return reply.code(isNew ? 201 : 200).send(receipt)
+      const sentBy = requireKnown(principal).apiKeyId
+      const { isNew, ...receipt } = await receiveReport(db, report, { quota, sentBy })
+      const { node, period, revision, part } = report
+      return reply.code(isNew ? 201 : 200).send({ node, table, period: period.key, revision, part, ...receipt })
     },
   )
 }
@@ -97,43 +101,6 @@ async function requireHolder(db: Database, principal: Principal, node: string): 
     'prefix-not-held',
     `${enterpriseId} does not hold the prefix ${node} at this node, and cannot report for it.`,
   )
-}
-
-interface Stored {
-  readonly id: number
-  readonly receivedAt: Date
-}
-
-async function receive(db: Database, principal: Principal, report: Report) {
-  const { node, table, period, revision, part, isLast } = report
-  const text = JSON.stringify(report)
-  const digest = sha256(text)
-  const { apiKeyId } = requireKnown(principal)
-  const name = [node, table, period.key, revision, part]
-  const [stored] = await db.query<Stored>(
-    `insert into received_report (node, table_name, period, revision, part, is_last, sent_by, sha256, body)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-     on conflict (node, table_name, period, revision, part) do nothing
-     returning id, received_at as "receivedAt"`,
-    [...name, isLast, apiKeyId, digest, await packed(text)],
-  )
-  const known = stored === undefined ? await findKnown(db, name) : undefined
-  if (known !== undefined && !known.sha256.equals(digest))
-    throw new NodeError(
-      'version-conflict',
-      `Part ${part} of revision ${revision} of ${table} of ${period.key} was received already, with another content. Send it as the next revision.`,
-    )
-  const { id, receivedAt } = stored ?? known!
-  return { id, node, table, period: period.key, revision, part, receivedAt, isNew: stored !== undefined }
-}
-
-async function findKnown(db: Database, name: readonly unknown[]): Promise<Stored & { readonly sha256: Buffer }> {
-  const [known] = await db.query<Stored & { sha256: Buffer }>(
-    `select id, received_at as "receivedAt", sha256 from received_report
-     where node = $1 and table_name = $2 and period = $3 and revision = $4 and part = $5`,
-    name,
-  )
-  return known!
 }
 
 function listRoute({ app, door, authenticate }: Scope): void {
