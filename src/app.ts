@@ -4,6 +4,7 @@ import { type LoadedDemo, loadDemo } from './demo/load.js'
 import { type Core, type DoorParts, doorsOf, isReady, listen, type Membership, requireFreePorts } from './doors.js'
 import { type Federation, federation } from './federation/federation.js'
 import { parentKeyIn } from './federation/parent-key.js'
+import type { KnownPeer } from './federation/peers.js'
 import { sweepDelegates } from './federation/upward/delegate-sweep.js'
 import { startUpward, upwardDuty } from './federation/upward/start.js'
 import type { Snapshot } from './observability/machine-metrics.js'
@@ -72,6 +73,8 @@ export interface RunningNode {
   /** Whether it knows of all changes: only then does it answer from its caches. */
   isFresh(): boolean
   metrics(): Promise<Snapshot>
+  /** Other nodes, as this process knows them. */
+  peers(): readonly KnownPeer[]
   stop(): Promise<void>
 }
 
@@ -169,7 +172,7 @@ async function start(
     nodeSite,
     signer,
     sessionKey,
-    peers: others.peers,
+    peers: membership?.peers ?? (async () => others.peers()),
     ...(upward && { upward }),
   })
   const drainMs = config.drainSeconds * 1000
@@ -195,6 +198,7 @@ async function start(
     demo,
     isFresh: () => knowledge.isFresh(),
     metrics: core.metrics.snapshot,
+    peers: others.peers,
     stop: () => life.stop(),
   }
 }

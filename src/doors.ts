@@ -65,6 +65,8 @@ export interface Membership {
   workers(): WorkersReadiness
   /** Of all workers, as the text that is scraped. */
   metricsText(): Promise<string>
+  /** Other nodes, as all workers together know them. */
+  peers(): Promise<readonly PeerOfNode[]>
   /** What its supervisor listens on for the Handle System's protocols. */
   readonly handle: HandlePorts
   /** Takes a packet that another worker puts together; false: this one does. */
@@ -108,7 +110,7 @@ export interface DoorParts {
   readonly nodeSite: () => NodeSite
   readonly signer: Signer
   /** Other nodes that this one has to do with. */
-  readonly peers: () => readonly PeerOfNode[]
+  readonly peers: () => Promise<readonly PeerOfNode[]>
   /** Absent: there is no node above that is told of anything. */
   readonly upward?: Upward & { readonly status: () => PropagationStatus | undefined }
 }

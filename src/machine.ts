@@ -8,6 +8,8 @@ import path from 'node:path'
 import { equip, maintain, tellWhere } from './app.js'
 import type { LoadedDemo } from './demo/load.js'
 import { handlePortsWanted, requireFreePorts } from './doors.js'
+import { joinedPeers } from './federation/joined-peers.js'
+import type { KnownPeer } from './federation/peers.js'
 import { startUpward } from './federation/upward/start.js'
 import { machineMetrics, type Snapshot } from './observability/machine-metrics.js'
 import {
@@ -56,7 +58,7 @@ const WORKER_PROGRAM = path.join(import.meta.dirname, `worker${path.extname(impo
 const OWN_CONNECTIONS = 6
 /** A start waits for the database for a minute at a time. */
 const READY_WITHIN_MS = 120_000
-const SNAPSHOT_WITHIN_MS = 1_000
+const REPLY_WITHIN_MS = 1_000
 /** What a worker closes after its last connection, and what it tells its supervisor. */
 const AFTER_DRAIN_MS = 5_000
 
@@ -139,13 +141,17 @@ function supervised(
     const { up, wanted } = workers.count()
     return { workersUp: up, workersWanted: wanted, workersLost: workers.lost() }
   })
-  const report = async () => {
+  const metricsText = async () => {
     const asked = workers.serving().map(async (worker) => ({
       processId: worker.pid,
       worker: String(worker.slot),
-      snapshot: (await worker.snapshot(SNAPSHOT_WITHIN_MS)) as Snapshot | undefined,
+      snapshot: (await worker.ask('metrics', REPLY_WITHIN_MS)) as Snapshot | undefined,
     }))
     return metrics.text(await Promise.all(asked))
+  }
+  const peers = async () => {
+    const asked = workers.serving().map((worker) => worker.ask('peers', REPLY_WITHIN_MS))
+    return joinedPeers((await Promise.all(asked)).flatMap((known) => (known ? [known as readonly KnownPeer[]] : [])))
   }
   const serving = () => workers.serving()
   const doors: FrontDoors = {
@@ -166,8 +172,11 @@ function supervised(
       serving()
         .find(({ slot }) => slot === to)
         ?.deliver(content),
-    onSnapshot: ({ pid }: { readonly pid: number }, snapshot: unknown) => metrics.heard(pid, snapshot as Snapshot),
-    report,
+    onReply: ({ pid }: WorkerProcess, { topic, value }: { readonly topic: string; readonly value: unknown }) => {
+      if (topic === 'metrics') metrics.heard(pid, value as Snapshot)
+    },
+    onLast: ({ pid }: WorkerProcess, snapshot: unknown) => metrics.heard(pid, snapshot as Snapshot),
+    report: (topic: string): Promise<unknown> => (topic === 'peers' ? peers() : metricsText()),
   }
   const workers = supervisor({
     workers: config.workers,

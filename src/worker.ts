@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type RunningNode, startNode } from './app.js'
 import type { NodeTakes } from './doors.js'
+import type { KnownPeer } from './federation/peers.js'
 import type { BackingKinds } from './platform/backing-services.js'
 import { systemClock } from './platform/clock.js'
 import type { Config } from './platform/config.js'
@@ -49,14 +50,15 @@ async function serve(): Promise<void> {
       handle,
       passOn,
       workers: () => ({ ...link.count(), answering: link.slot }),
-      metricsText: async () => String(await link.report()),
+      metricsText: async () => String(await link.report('metrics')),
+      peers: async () => (await link.report('peers')) as readonly KnownPeer[],
       serves: (by) => {
         takes = by
       },
     },
   })
   node = started
-  link.onSnapshot(started.metrics)
+  link.onQuestion(async (topic) => (topic === 'peers' ? started.peers() : started.metrics()))
   while (!started.isFresh()) await delay(FRESH_POLL_MS)
   if (leaving || takes === undefined) return
   const { connection, datagrams, packet } = takes

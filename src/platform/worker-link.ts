@@ -19,8 +19,8 @@ export interface WorkerLink<Assignment> {
   readonly assignment: Assignment
   /** As last told. */
   count(): WorkerCount
-  /** The supervisor's report on all workers. @throws NodeError `overloaded` when there is no answer in time */
-  report(): Promise<unknown>
+  /** What the supervisor says about all workers. @throws NodeError `overloaded` when there is no answer in time */
+  report(topic: string): Promise<unknown>
   /** Tells the supervisor that connections may come; until then they are given back. */
   ready(takes: Takes): void
   /** Gives something to the worker of that place, if there is one now. */
@@ -28,8 +28,8 @@ export interface WorkerLink<Assignment> {
   /** Resolves when the supervisor has been told. */
   failed(reason: string): Promise<void>
   onDrain(drain: () => void): void
-  /** What the supervisor is given when it asks how this worker is. */
-  onSnapshot(take: () => Promise<unknown>): void
+  /** What the supervisor is given when it asks about this worker; undefined, also before this: nothing is known. */
+  onQuestion(answer: (topic: string) => Promise<unknown>): void
   /** From now on connections are given back, also those that are on their way. */
   takeNoMore(): void
   /** Leaves the last snapshot behind. Resolves when nothing is on its way here any more. */
@@ -55,7 +55,7 @@ export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignmen
   const farewell = event<void>()
   const assigned = event<{ readonly slot: number; readonly assignment: unknown }>()
   let count: WorkerCount = { up: 0, wanted: 1 }
-  let snapshot: () => Promise<unknown> = async () => undefined
+  let answer: (topic: string) => Promise<unknown> = async () => undefined
 
   const told: Told = {
     assignment: assigned.happen,
@@ -69,9 +69,9 @@ export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignmen
     drain: () => drain.happen(),
     farewell: () => farewell.happen(),
     reply: replied,
-    question: ({ id }) => {
-      const reply = (value: unknown) => send({ kind: 'reply', id, value })
-      void snapshot().then(reply, () => reply(undefined))
+    question: ({ id, topic }) => {
+      const reply = (value: unknown) => send({ kind: 'reply', id, topic, value })
+      void answer(topic).then(reply, () => reply(undefined))
     },
   }
   process.on('message', (message: ToWorker, handle: unknown) => {
@@ -84,8 +84,8 @@ export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignmen
     slot,
     assignment: assignment as Assignment,
     count: () => count,
-    async report() {
-      const report = await ask(REPORT_WITHIN_MS)
+    async report(topic) {
+      const report = await ask(topic, REPORT_WITHIN_MS)
       if (report !== undefined) return report
       throw new NodeError('overloaded', 'The supervisor of this node does not answer.', { retryAfterSeconds: 1 })
     },
@@ -96,8 +96,8 @@ export async function joinSupervisor<Assignment>(): Promise<WorkerLink<Assignmen
     send: (to, content) => void send({ kind: 'parcel', parcel: { to, content } }),
     failed: (reason) => send({ kind: 'failed', reason }),
     onDrain: (act) => void drain.happened.then(act),
-    onSnapshot(take) {
-      snapshot = take
+    onQuestion(by) {
+      answer = by
     },
     takeNoMore: () => connections.takeBy(undefined),
     async leave(last) {

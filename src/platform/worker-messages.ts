@@ -1,6 +1,6 @@
 /**
- * What a supervisor and its worker processes tell each other over their channel. What an assignment, a snapshot or a report
- * is, is their owners' business.
+ * What a supervisor and its worker processes tell each other over their channel. What an assignment, a topic, and a reply
+ * about it are, is their owners' business.
  */
 
 /** How many workers serve, of how many there should be. */
@@ -52,21 +52,23 @@ export type ToSupervisor =
   | Question
   | Reply
 
-/** The supervisor asks a worker for its snapshot, a worker asks for the supervisor's report on all. */
+/** The supervisor asks a worker about itself, a worker asks the supervisor about all of them. */
 export interface Question {
   readonly kind: 'question'
   readonly id: number
+  readonly topic: string
 }
 
 export interface Reply {
   readonly kind: 'reply'
   readonly id: number
+  readonly topic: string
   readonly value: unknown
 }
 
 export interface Questions {
   /** undefined: no reply in time. */
-  ask(withinMs: number): Promise<unknown>
+  ask(topic: string, withinMs: number): Promise<unknown>
   replied(reply: Reply): void
 }
 
@@ -74,7 +76,7 @@ export function questions(send: (question: Question) => void): Questions {
   const waiting = new Map<number, (value: unknown) => void>()
   let lastId = 0
   return {
-    ask(withinMs) {
+    ask(topic, withinMs) {
       lastId += 1
       const id = lastId
       return new Promise((resolve) => {
@@ -85,7 +87,7 @@ export function questions(send: (question: Question) => void): Questions {
         }
         const timer = setTimeout(settle, withinMs, undefined)
         waiting.set(id, settle)
-        send({ kind: 'question', id })
+        send({ kind: 'question', id, topic })
       })
     },
     replied: ({ id, value }) => waiting.get(id)?.(value),

@@ -7,6 +7,7 @@ import {
   type DoorName,
   type Parcel,
   questions,
+  type Reply,
   type ToSupervisor,
   type ToWorker,
   type WorkerCount,
@@ -28,7 +29,7 @@ export interface WorkerProcess {
   /** Connections that it has, or was offered; infinite when it takes no more. */
   load(): number
   /** undefined: no reply in time. */
-  snapshot(withinMs: number): Promise<unknown>
+  ask(topic: string, withinMs: number): Promise<unknown>
   tell(count: WorkerCount): void
   /** Gives how many pings in a row are without an answer, this one included. */
   ping(): number
@@ -45,10 +46,12 @@ export interface WorkerProcessOptions {
   readonly onReturned: (connection: Socket, door: DoorName) => void
   /** A worker has something for another one. */
   readonly onParcel?: (parcel: Parcel) => void
-  /** Told of each snapshot, asked for or sent on leaving. */
-  readonly onSnapshot: (worker: WorkerProcess, snapshot: unknown) => void
+  /** Told of each reply, also of one that comes too late. */
+  readonly onReply: (worker: WorkerProcess, reply: Pick<Reply, 'topic' | 'value'>) => void
+  /** Told of what a worker leaves behind. */
+  readonly onLast: (worker: WorkerProcess, snapshot: unknown) => void
   /** What a worker gets that asks about all of them. */
-  readonly report: () => Promise<unknown>
+  readonly report: (topic: string) => Promise<unknown>
 }
 
 export class WorkerNeverReady extends NodeError {
@@ -80,7 +83,7 @@ export function launchWorker(slot: number, options: WorkerProcessOptions): Worke
     share: (socket) => void child.send({ kind: 'datagrams' } satisfies ToWorker, socket, ignoreClosed),
     deliver: (content) => send({ kind: 'parcel', content }),
     load: connections.load,
-    snapshot: ask,
+    ask,
     tell: (count) => send({ kind: 'count', count }),
     ping() {
       unanswered += 1
@@ -96,13 +99,14 @@ export function launchWorker(slot: number, options: WorkerProcessOptions): Worke
     else if (message.kind === 'parcel') options.onParcel?.(message.parcel)
     else if (message.kind === 'pong') unanswered = 0
     else if (message.kind === 'last') {
-      options.onSnapshot(worker, message.snapshot)
+      options.onLast(worker, message.snapshot)
       send({ kind: 'farewell' })
     } else if (message.kind === 'reply') {
-      if (message.value !== undefined) options.onSnapshot(worker, message.value)
+      if (message.value !== undefined) options.onReply(worker, message)
       replied(message)
     } else if (message.kind === 'question') {
-      void options.report().then((value) => send({ kind: 'reply', id: message.id, value }), ignoreClosed)
+      const { id, topic } = message
+      void options.report(topic).then((value) => send({ kind: 'reply', id, topic, value }), ignoreClosed)
     }
   })
   worker.ready.catch(ignoreClosed)

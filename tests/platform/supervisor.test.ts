@@ -133,7 +133,7 @@ function imaginaryWorker(slot: number, pid: number) {
     share: () => undefined,
     deliver: () => undefined,
     load: () => 0,
-    snapshot: async () => undefined,
+    ask: async () => undefined,
     tell: () => undefined,
     ping: () => 1,
     drain: () => end(),

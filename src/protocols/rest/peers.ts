@@ -1,4 +1,4 @@
-/** GET /v1/peers: the other nodes that this one has to do with, as this process knows them. */
+/** GET /v1/peers: the other nodes that this one has to do with, as all its processes on this machine know them. */
 import { Type } from 'typebox'
 import { authorize } from '../../security/authorize.js'
 import { answers, describedOnly, operation } from './documented.js'
@@ -40,7 +40,7 @@ const PeerShape = Type.Object({
 })
 
 /** A door function, given what knows the peers. */
-export function peerRoutes(peers: () => readonly PeerOfNode[]) {
+export function peerRoutes(peers: () => Promise<readonly PeerOfNode[]>) {
   return ({ app, authenticate }: Scope): void => {
     app.get(
       '/v1/peers',
@@ -51,7 +51,7 @@ export function peerRoutes(peers: () => readonly PeerOfNode[]) {
             tag: 'Other nodes',
             summary: 'The node above this one, and servers of enterprises: whether they answer, and how fast',
             description:
-              'As the process knows them that answers; each worker and replica asks for itself. Probed every JIEXI_PROBE_SECONDS. For the administrator.',
+              'As all workers together know them that answer within a second: their counts added up, the state as whichever of them heard last. Each replica of a node asks for itself. Probed every JIEXI_PROBE_SECONDS. For the administrator.',
             secured: true,
           }),
           ...answers(200, 'All of them', { 'application/json': Type.Object({ items: Type.Array(PeerShape) }) }),
@@ -59,7 +59,7 @@ export function peerRoutes(peers: () => readonly PeerOfNode[]) {
       },
       async (request, reply) => {
         authorize(await authenticate(request), 'administer')
-        return reply.header('cache-control', 'no-store').send({ items: peers().map(peerJson) })
+        return reply.header('cache-control', 'no-store').send({ items: (await peers()).map(peerJson) })
       },
     )
   }

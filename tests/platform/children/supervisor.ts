@@ -12,7 +12,8 @@ const launching = {
   assignment: { behaviour, journal },
   readyWithinMs: 60_000,
   onReturned: () => undefined,
-  onSnapshot: () => undefined,
+  onReply: () => undefined,
+  onLast: () => undefined,
   report: async () => undefined,
 }
 const them = supervisor({
