@@ -27,6 +27,8 @@ export interface ForeignLookup {
   /** Past what others remember. */
   readonly isAuthoritative: boolean
   readonly trace?: Trace | undefined
+  /** Headers that say which trace the look-up is of, where one is kept. */
+  readonly traceContext?: Readonly<Record<string, string>>
 }
 
 /** Somebody else who answers. */

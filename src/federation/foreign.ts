@@ -18,7 +18,7 @@ import { authorityOf, type RouteTable, type RoutingOptions, type SelfBuilt } fro
 import { Elsewhere } from '../resolution/elsewhere.js'
 import type { Layer, Query, Resolve, Trace } from '../resolution/resolve.js'
 import { Budget } from './budget.js'
-import { type ForeignAnswer, type ForeignNode, isSuspicious } from './foreign-answer.js'
+import { type ForeignAnswer, type ForeignLookup, type ForeignNode, isSuspicious } from './foreign-answer.js'
 import type { ForeignCache } from './foreign-cache.js'
 
 /** What becomes of a look-up that is another node's: it is followed, its asker is told where to go, or not even that. */
@@ -149,8 +149,8 @@ class Lookups {
     // A flight that others may join has a time of its own; one that another node waits for has that node's.
     const deadlineMs = passage === undefined ? undefined : clock.monotonicMs() + passage.timeLeftMs
     const budget = new Budget({ clock, self, deadlineMs, passage })
-    const { answer, ttlSeconds } = await inSpan(identifier.key, trace, (steps) =>
-      node.ask({ identifier, budget, isAuthoritative, trace: steps }),
+    const { answer, ttlSeconds } = await inSpan(identifier.key, trace, (told) =>
+      node.ask({ identifier, budget, isAuthoritative, ...told }),
     )
     trace?.step('upstream', answer.kind)
     const dated = answer.asOfMs === undefined ? answerWith(answer, { asOfMs: clock.nowMs() }) : answer
@@ -176,7 +176,7 @@ class Lookups {
 async function inSpan(
   key: string,
   trace: Trace | undefined,
-  ask: (steps: Trace) => Promise<ForeignAnswer>,
+  ask: (told: Pick<ForeignLookup, 'trace' | 'traceContext'>) => Promise<ForeignAnswer>,
 ): Promise<ForeignAnswer> {
   const span = startLookupSpan('ask other nodes', key)
   const step = (layer: string, outcome: string) => {
@@ -184,7 +184,7 @@ async function inSpan(
     span.step(layer, outcome)
   }
   try {
-    const answered = await ask({ step })
+    const answered = await ask({ trace: { step }, traceContext: span.traceContext() })
     span.end(answered.answer.kind)
     return answered
   } catch (error) {

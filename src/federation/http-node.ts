@@ -112,7 +112,14 @@ function follow(
 async function askOne(
   url: string,
   options: HttpNodeOptions,
-  { identifier, budget, isAuthoritative, trace, signal }: ForeignLookup & { readonly signal: AbortSignal },
+  {
+    identifier,
+    budget,
+    isAuthoritative,
+    trace,
+    traceContext,
+    signal,
+  }: ForeignLookup & { readonly signal: AbortSignal },
 ): Promise<ForeignAnswer | Refusal> {
   const { peers, guard, clock } = options
   const exchange = await peers.get(url).enter(budget.timeLeftMs())
@@ -121,7 +128,7 @@ async function askOne(
     const response = await getGuarded({
       url: `${url}/v1/identifiers/${encodeURIComponent(identifier.key)}?values=all${isAuthoritative ? '&authoritative=1' : ''}`,
       guard,
-      headers: { accept: PROTOBUF_MEDIA_TYPE, ...budget.handOn() },
+      headers: { accept: PROTOBUF_MEDIA_TYPE, ...budget.handOn(), ...traceContext },
       // It may have to ask others, and say in time that it could not.
       timeoutMs: budget.timeLeftMs(),
       maxBytes: MAX_ANSWER_BYTES,
