@@ -47,6 +47,7 @@ export function administration(finding: Finding, { deadlineMs, flags }: Administ
     flags,
     isAuthenticated: true,
     follows: true,
+    takesRemembered: false,
   })
   const done = async (request: Request) => {
     const opened = await finding.ask(request, call())

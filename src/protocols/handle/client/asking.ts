@@ -20,6 +20,8 @@ export interface Call {
   readonly isAuthenticated: boolean
   /** Whether referrals are followed. */
   readonly follows: boolean
+  /** Whether ways that are only remembered will do: to read by, but not to change by. */
+  readonly takesRemembered: boolean
   readonly exchanges?: Exchanges
   /** Servers that have passed it on already. */
   readonly recursionCount?: number

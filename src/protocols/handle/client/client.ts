@@ -176,6 +176,7 @@ function lookupCall(wanted: ResolveOptions, deadlineMs: number): Call {
     flags: certifying(wanted.isCertified),
     isAuthenticated: wanted.isAuthenticated ?? false,
     follows: wanted.follows ?? true,
+    takesRemembered: true,
     ...(wanted.exchanges === undefined ? {} : { exchanges: wanted.exchanges }),
     ...(wanted.recursionCount === undefined ? {} : { recursionCount: wanted.recursionCount }),
   }

@@ -3,7 +3,7 @@
  *
  * Nothing else is thrown at its callers. A handle that does not exist is no fault: it is an answer (client.ts).
  */
-import { type ErrorCode, NodeError } from '../../../platform/errors.js'
+import { type ErrorCode, isUnavailable, NodeError } from '../../../platform/errors.js'
 import { RC } from '../codes.js'
 
 const CODES = {
@@ -100,6 +100,23 @@ export function refusalBy(server: string, responseCode: number, said = ''): Hand
   const quoted = said === '' ? '' : `: "${said}"`
   return new HandleFault('refused', `${server} refuses: ${words} (code ${responseCode})${quoted}.`, { responseCode })
 }
+
+/** Whether nothing was learned: nobody was there, or none of what came counts. What was known before may be so still. */
+export function isUnanswered(fault: unknown): boolean {
+  if (!(fault instanceof HandleFault)) return isUnavailable(fault)
+  if (fault.reason === 'refused') return UNABLE.has(fault.responseCode!)
+  return fault.reason === 'overloaded' || WITHOUT_ANSWER.has(fault.reason)
+}
+
+const UNABLE: ReadonlySet<number> = new Set([RC.error, RC.tooBusy, RC.serverBackup])
+/** No forged signature: that is to be told. */
+const WITHOUT_ANSWER: ReadonlySet<HandleFaultReason> = new Set([
+  'unreachable',
+  'cut-off',
+  'cut-short',
+  'timed-out',
+  'invalid-answer',
+])
 
 /** Whether to ask another server, or the same one another way. What may have been done already is not asked for again. */
 export function isWorthAnother(fault: unknown, isRepeatable: boolean): boolean {

@@ -6,7 +6,8 @@
  *   0.NA/<prefix> at the root → HS_SITE, HS_SITE.6: the sites        or HS_SERV: a handle whose sites they are
  *   the site's server for the handle, by its hash → the answer       or a referral (302, 303): to a handle, or to sites
  *
- * Any step may lead to the next; `Trail` ends what would not end.
+ * Any step may lead to the next; `Trail` ends what would not end. What was found on the way is remembered: sites of prefixes
+ * (prefix-routes.ts), and where referrals led (known-referrals.ts).
  */
 import type { Body } from '../codec-body.js'
 import { withRelativeTtl } from '../codec-record.js'
@@ -15,7 +16,7 @@ import { FLAG, hasFlag, OP, RC } from '../codes.js'
 import { resolvedFrom } from './answers.js'
 import { askOneOf, type Call, type Converse, type Opened, openAt } from './asking.js'
 import { HandleFault } from './faults.js'
-import { KnownSites } from './known-sites.js'
+import { type Followed, type Going, isWithin, KnownReferrals, type Origin } from './known-referrals.js'
 import type { ClientLimits } from './limits.js'
 import {
   decodedSite,
@@ -28,6 +29,7 @@ import {
   sitesPlace,
   startPlace,
 } from './places.js'
+import { PrefixRoutes } from './prefix-routes.js'
 import { DEFAULT_FLAGS, type Request } from './request.js'
 import type { Server } from './server.js'
 import { SITE_TYPES, type SiteGroup, servicesIn, sitesIn } from './sites.js'
@@ -43,31 +45,37 @@ export interface FindingOptions {
 
 export class Finding {
   private readonly options: FindingOptions
-  private readonly known: KnownSites
+  private readonly routes: PrefixRoutes
+  private readonly referrals: KnownReferrals
 
   constructor(options: FindingOptions) {
+    const { limits } = options
     this.options = options
-    this.known = new KnownSites(options.limits)
+    this.routes = new PrefixRoutes(limits)
+    this.referrals = new KnownReferrals(limits)
   }
 
   /** Asks where the request's handle is answered. The first message is no referral, unless none is followed. */
   async ask(request: Request, call: Call): Promise<Opened> {
-    const trail = new Trail(this.options.limits.maxHops)
-    return this.follow(await this.placeOf(request.handle, call, trail), request, { call, trail })
+    const { handle } = request
+    const going = { origin: await this.originOf(handle, call, this.trail()), call }
+    return this.lookUp(request, going, this.trail())
   }
 
   /** Where a handle is answered. */
-  async placeOf(handle: string, call: Call, trail = new Trail(this.options.limits.maxHops)): Promise<Place> {
+  private async originOf(handle: string, call: Call, trail: Trail): Promise<Origin> {
     const { start } = this.options
-    const slash = handle.indexOf('/')
-    // Prefixes themselves, and all else below `0.`, are the root's.
-    if (!isRoot(start) || slash <= 0 || /^0(\.|\/)/.test(handle)) return startPlace(start)
-    const prefix = handle.slice(0, slash)
-    const known = this.known.find(nameOf(prefix, call))
-    if (known !== undefined) return sitesPlace(known.sites)
-    const group = await this.sitesOf(`0.NA/${prefix}`, call, trail)
-    this.known.remember(nameOf(prefix, call), group)
-    return sitesPlace(group.sites)
+    if (!isRoot(start) || isOfStart(handle))
+      return { place: startPlace(start), untilMs: Number.POSITIVE_INFINITY, delegated: '' }
+    const prefix = prefixOf(handle)
+    const isOnTheWay = !trail.isEmpty
+    const find = () => this.sitesOf(`0.NA/${prefix}`, call, isOnTheWay ? trail : this.trail())
+    const { sites, untilMs } = await this.routes.routeOf({ name: nameOf(prefix, call), call, isOnTheWay, find })
+    return { place: sitesPlace(sites), untilMs, delegated: prefix }
+  }
+
+  private trail(): Trail {
+    return new Trail(this.options.limits.maxHops)
   }
 
   /** Asks at the start, whatever the handle. */
@@ -79,25 +87,41 @@ export class Finding {
   async partsOf(handle: string, call: Call): Promise<readonly (readonly Server[])[]> {
     const of = /^0\.na\/./i.test(handle) ? handle.slice('0.NA/'.length) : handle
     // What lies below the prefix is meant, not its own record.
-    const place = await this.placeOf(handle === of ? handle : `${of}/`, call)
+    const { place } = await this.originOf(handle === of ? handle : `${of}/`, call, this.trail())
     return partsOf(place, call.purpose)
   }
 
-  private async follow(start: Place, request: Request, { call, trail }: Way): Promise<Opened> {
+  private async lookUp(request: Request, going: Going, trail: Trail): Promise<Opened> {
+    const { handle } = request
+    const { call } = going
+    if (!call.takesRemembered || !call.follows) return (await this.follow(going, request, trail)).opened
+    const name = nameOf(isOfStart(handle) ? handle : prefixOf(handle), call)
+    return this.referrals.lookUp(name, going, (further) => this.follow(further, request, trail.copy()))
+  }
+
+  private async follow({ origin, call, onAnswer }: Going, request: Request, trail: Trail): Promise<Followed> {
+    const { handle } = request
     let isRenewed = false
-    for (let place = start; ; ) {
+    let referred: SiteGroup | undefined
+    let isRightful = true
+    for (let { place } = origin; ; ) {
       const opened = await this.open(place, request, call)
+      if (referred === undefined) onAnswer?.()
       const { responseCode } = opened.first.header
       const isReferral = responseCode === RC.serviceReferral || responseCode === RC.prefixReferral
       const isOutdated = responseCode === RC.outOfDateSite && !isRenewed
-      if (!isOutdated && !(isReferral && call.follows)) return opened
+      if (!isOutdated && !(isReferral && call.follows)) return { opened, referred: isRightful ? referred : undefined }
       await opened.messages.return(undefined)
       if (isReferral) {
-        trail.enter(placeName(place, request.handle))
-        place = await this.referredTo(opened, { call, trail })
+        trail.enter(placeName(place, handle))
+        const before = referred?.ttlSeconds ?? Number.POSITIVE_INFINITY
+        const { sites, ttlSeconds } = await this.referredTo(opened, { call, trail })
+        referred = { sites, ttlSeconds: Math.min(ttlSeconds, before) }
+        isRightful &&= isWithin(referralIn(opened.first.body).handle, { delegated: origin.delegated, handle })
+        place = sitesPlace(sites)
       } else {
         isRenewed = true
-        place = await this.renewed(place, opened.server, { handle: request.handle, call })
+        place = await this.renewed(place, opened.server, { handle, call })
       }
     }
   }
@@ -111,20 +135,20 @@ export class Finding {
     return askOneOf(servers, { request, call, converse: this.options.converse })
   }
 
-  private async referredTo({ server, first: { body } }: Opened, way: Way): Promise<Place> {
+  private async referredTo({ server, first: { body } }: Opened, way: Way): Promise<SiteGroup> {
     const { handle, values } = referralIn(body)
-    if (handle !== '') return sitesPlace((await this.sitesOf(handle, way.call, way.trail)).sites)
+    if (handle !== '') return this.sitesOf(handle, way.call, way.trail)
     const group = await this.groupIn(values, way)
     if (group === undefined) throw faultOf(server, 'invalid-answer', 'refers to nowhere: its referral names no site')
-    return sitesPlace(group.sites)
+    return group
   }
 
   /** Sites by the record of a prefix or a service. */
   private async sitesOf(handle: string, call: Call, trail: Trail): Promise<SiteGroup> {
     trail.enter(handle)
     const lookup: Call = { ...call, purpose: 'lookup', isAuthenticated: false, follows: true }
-    const place = await this.placeOf(handle, lookup, trail)
-    const opened = await this.follow(place, siteQuery(handle, call.flags), { call: lookup, trail })
+    const origin = await this.originOf(handle, lookup, trail)
+    const opened = await this.lookUp(siteQuery(handle, call.flags), { origin, call: lookup }, trail)
     await opened.messages.return(undefined)
     const resolved = resolvedFrom(opened, { handle, indexes: [], types: SITE_TYPES })
     const values = resolved.kind === 'found' ? resolved.values : []
@@ -143,8 +167,7 @@ export class Finding {
 
   /** What the server that calls our knowledge of its site outdated says of it. */
   private async renewed(place: Place, server: Server, { handle, call }: Renewal): Promise<Place> {
-    const [prefix = ''] = handle.split('/')
-    this.known.forget(nameOf(prefix, call))
+    this.routes.forget(nameOf(prefixOf(handle), call))
     const { converse } = this.options
     const request = siteInfoRequest(call.flags)
     const opened = await openAt(server, { request, call: { ...call, isAuthenticated: false }, converse })
@@ -163,6 +186,16 @@ interface Way {
 interface Renewal {
   readonly handle: string
   readonly call: Call
+}
+
+/** Prefixes themselves, and all else below `0.`, are the root's; and what has no prefix. */
+function isOfStart(handle: string): boolean {
+  return handle.indexOf('/') <= 0 || /^0(\.|\/)/.test(handle)
+}
+
+function prefixOf(handle: string): string {
+  const [prefix = ''] = handle.split('/')
+  return prefix
 }
 
 /** What nobody has signed is not remembered for those who want it signed. */

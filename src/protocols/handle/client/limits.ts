@@ -24,6 +24,8 @@ export interface ClientLimits {
   /** Sites of prefixes that are remembered, and for how long at most. Default 1,000 and 10 minutes. */
   readonly maxKnownSites: number
   readonly maxSiteAgeMs: number
+  /** For how long past that they are used by look-ups while whoever told them cannot be asked. Default a day. */
+  readonly maxStaleSiteAgeMs: number
   /** Sessions that are kept for further requests. Default 100. */
   readonly maxSessions: number
 }
@@ -41,5 +43,6 @@ export const DEFAULT_LIMITS: ClientLimits = {
   idleMs: 10_000,
   maxKnownSites: 1_000,
   maxSiteAgeMs: 600_000,
+  maxStaleSiteAgeMs: 24 * 3_600_000,
   maxSessions: 100,
 }

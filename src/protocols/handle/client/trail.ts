@@ -2,11 +2,21 @@
 import { HandleFault } from './faults.js'
 
 export class Trail {
-  private readonly passed = new Set<string>()
+  private readonly passed: Set<string>
   private readonly maxHops: number
 
-  constructor(maxHops: number) {
+  constructor(maxHops: number, passed: Iterable<string> = []) {
     this.maxHops = maxHops
+    this.passed = new Set(passed)
+  }
+
+  get isEmpty(): boolean {
+    return this.passed.size === 0
+  }
+
+  /** For one of several ways on from here. */
+  copy(): Trail {
+    return new Trail(this.maxHops, this.passed)
   }
 
   /** @throws HandleFault `referral-loop`, `too-many-hops` */
