@@ -16,6 +16,7 @@ import type { ForeignAnswer, ForeignLookup, ForeignNode } from './foreign-answer
 import { nativeNode, refusalOf } from './native-node.js'
 import type { Peers } from './peers.js'
 import { together } from './probed.js'
+import { type AskRecord, serviceNode } from './service-node.js'
 
 export interface DelegatesOptions {
   readonly peers: Peers
@@ -25,6 +26,8 @@ export interface DelegatesOptions {
   readonly maxTtlSeconds: number
   /** By prefix, for the private networks that its holder's servers may be in. */
   readonly guardFor: (prefix: string) => AddressGuard
+  /** For the handles of services. */
+  readonly askRecord: AskRecord
 }
 
 interface Known {
@@ -40,16 +43,20 @@ export class Delegates {
     this.options = options
   }
 
-  /** Undefined where no sites are known: then its askers are referred to the handle that has them. */
-  nodeFor(prefix: string, { service, version }: SelfBuilt): ForeignNode | undefined {
-    if (service.sites.length === 0) return undefined
+  nodeFor(prefix: string, { service, version }: SelfBuilt): ForeignNode {
     const known = this.known.get(prefix)
     if (known?.version === version) return known.node
     void known?.node.close()
-    const node = siteNode(`the server of ${prefix}`, service.sites, {
-      ...this.options,
-      guard: this.options.guardFor(prefix),
-    })
+    const name = `the server of ${prefix}`
+    const options = { ...this.options, guard: this.options.guardFor(prefix) }
+    const node =
+      service.sites.length > 0
+        ? siteNode(name, readSites(service.sites), options)
+        : serviceNode({
+            handle: service.handle,
+            ask: this.options.askRecord,
+            nodeAt: (sites) => siteNode(name, sites, options),
+          })
     this.known.set(prefix, { version, node })
     return node
   }
@@ -69,13 +76,12 @@ export class Delegates {
   }
 }
 
-export interface SiteNodeOptions extends Omit<DelegatesOptions, 'guardFor'> {
+export interface SiteNodeOptions extends Omit<DelegatesOptions, 'guardFor' | 'askRecord'> {
   readonly guard: AddressGuard
 }
 
-/** A service of one or more sites, each of which has all of its handles. @param octets HS_SITE */
-export function siteNode(name: string, octets: readonly Uint8Array[], options: SiteNodeOptions): ForeignNode {
-  const sites = readSites(octets)
+/** A service of one or more sites, each of which has all of its handles. */
+export function siteNode(name: string, sites: readonly Site[], options: SiteNodeOptions): ForeignNode {
   const nodes = sites.map((site) => ({ site, node: nativeNode({ ...options, name, start: { kind: 'site', site } }) }))
   // Where a node starts is taken for its user's own choice, and this is not.
   const usable = nodes.filter(({ site }) => siteRefusal(site, options.guard) === undefined)
@@ -101,6 +107,7 @@ export function siteNode(name: string, octets: readonly Uint8Array[], options: S
 /** Within a site its servers are tried sooner. */
 const SITE_HEDGE_MS = 500
 
+/** @param octets HS_SITE */
 export function readSites(octets: readonly Uint8Array[]): readonly Site[] {
   return octets.flatMap((one) => {
     const site = decodeSite(one)

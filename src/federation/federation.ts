@@ -2,16 +2,23 @@
 import type { KeyObject } from 'node:crypto'
 import { AddressGuard, type AllowedNetwork } from '../platform/address-guard.js'
 import type { Clock } from '../platform/clock.js'
-import { messageOf, type NodeError } from '../platform/errors.js'
+import { messageOf, NodeError } from '../platform/errors.js'
 import type { Logger } from '../platform/logger.js'
 import { retryBudget } from '../platform/retry-budget.js'
 import type { Config } from '../platform/settings.js'
 import { formatServerAddress } from '../protocols/handle/client/server-address.js'
-import type { RouteTable, RoutingOptions, SelfBuilt } from '../resolution/authorities.js'
+import type { Answer } from '../record/answer.js'
+import {
+  type Authority,
+  authorityOf,
+  type RouteTable,
+  type RoutingOptions,
+  type SelfBuilt,
+} from '../resolution/authorities.js'
 import type { Layer } from '../resolution/resolve.js'
 import { Delegates, lookupServers, readSites } from './delegates.js'
 import { foreign } from './foreign.js'
-import type { ForeignNode } from './foreign-answer.js'
+import type { ForeignLookup, ForeignNode } from './foreign-answer.js'
 import { ForeignCache } from './foreign-cache.js'
 import { parentNode } from './parent.js'
 import { type KnownPeer, Peers } from './peers.js'
@@ -59,8 +66,12 @@ export function federation(options: FederationOptions): Federation {
   const peers = new Peers({ clock })
   const networks = new Map(Object.entries(config.peerNetworks))
   const common = { peers, retries: retryBudget(RETRIES), clock, self, maxTtlSeconds: config.foreignTtlSeconds }
-  const delegates = new Delegates({ ...common, guardFor: guards(networks) })
   const parent = parentNode({ ...common, config, parentKey: options.parentKey })
+  const delegates: Delegates = new Delegates({
+    ...common,
+    guardFor: guards(networks),
+    askRecord: (identifier, lookup) => askRecord({ ...lookup, identifier }, { parent, delegates, routes }),
+  })
   const cache = new ForeignCache({
     clock,
     capacityBytes: config.foreignCacheBytes,
@@ -93,6 +104,25 @@ export function federation(options: FederationOptions): Federation {
       await Promise.all([parent?.close(), delegates.close()])
     },
   }
+}
+
+type Known = Pick<Watched, 'parent' | 'delegates' | 'routes'>
+
+/** Whoever answers for it, within the budget of the look-up that it is needed for. @throws NodeError */
+async function askRecord(lookup: ForeignLookup, { parent, delegates, routes }: Known): Promise<Answer> {
+  const { identifier, own, trace } = lookup
+  const authority = authorityOf(await routes(), identifier)
+  if (authority.kind === 'registry' && own !== undefined) return own({ identifier, ...(trace && { trace }) })
+  const node = authority.kind === 'foreign' ? parent : nodeWithSites(authority, delegates)
+  if (node === undefined)
+    throw new NodeError('authority-unavailable', `${identifier.key}, the handle of a service, is looked up nowhere.`)
+  return (await node.ask(lookup)).answer
+}
+
+/** One service that is known by the handle of another leads nowhere. */
+function nodeWithSites(authority: Authority, delegates: Delegates): ForeignNode | undefined {
+  if (authority.kind !== 'self-built' || authority.selfBuilt.service.sites.length === 0) return undefined
+  return delegates.nodeFor(authority.route.prefix, authority.selfBuilt)
 }
 
 const SUSPICION_MS = 1_000
@@ -132,9 +162,9 @@ async function targetsOf(watched: Watched): Promise<(() => Promise<unknown>)[]> 
   const table = await routes()
   delegates.keepOnly(table)
   settlePeers(peers, table)
-  const enterprises = selfBuiltOf(table).flatMap(({ prefix, selfBuilt }) => {
+  const enterprises = selfBuiltOf(table).map(({ prefix, selfBuilt }) => {
     const node = delegates.nodeFor(prefix, selfBuilt)
-    return node === undefined ? [] : [() => probeEnterprise(watched, prefix, node)]
+    return () => probeEnterprise(watched, prefix, node)
   })
   return [...(parent === undefined ? [] : [() => parent.probe()]), ...enterprises]
 }

@@ -11,7 +11,7 @@ import type { Absent, Found, Withdrawn } from '../record/answer.js'
 import { encodeValues } from '../record/codec.js'
 import type { IdentifierRecord, Value } from '../record/record.js'
 import { visibleValues } from '../record/select.js'
-import type { Trace } from '../resolution/resolve.js'
+import type { Resolve, Trace } from '../resolution/resolve.js'
 import type { Budget } from './budget.js'
 import type { Probed } from './probed.js'
 
@@ -26,6 +26,8 @@ export interface ForeignLookup {
   readonly budget: Budget
   /** Past what others remember. */
   readonly isAuthoritative: boolean
+  /** What this node answers itself. */
+  readonly own?: Resolve | undefined
   readonly trace?: Trace | undefined
   /** Headers that say which trace the look-up is of, where one is kept. */
   readonly traceContext?: Readonly<Record<string, string>>

@@ -43,6 +43,7 @@ export interface ForeignOptions {
 
 interface Target {
   readonly node: ForeignNode
+  readonly own?: Resolve
   /** The delegation, by which answers are remembered. */
   readonly route: string
 }
@@ -58,7 +59,7 @@ export function foreign(options: ForeignOptions): Layer {
 
   function answer(next: Resolve, query: Query, routes: RouteTable): Answer | Promise<Answer> {
     const target = targetOf(options, query, routes)
-    return target === undefined ? next(query) : lookups.answer(query, target)
+    return target === undefined ? next(query) : lookups.answer(query, { ...target, own: next })
   }
 }
 
@@ -143,14 +144,14 @@ class Lookups {
 
   private async askNode(
     { identifier, passage, trace, authoritative: isAuthoritative = false }: Query,
-    { node, route }: Target,
+    { node, route, own }: Target,
   ): Promise<Answer> {
     const { clock, self, cache } = this.options
     // A flight that others may join has a time of its own; one that another node waits for has that node's.
     const deadlineMs = passage === undefined ? undefined : clock.monotonicMs() + passage.timeLeftMs
     const budget = new Budget({ clock, self, deadlineMs, passage })
     const { answer, ttlSeconds } = await inSpan(identifier.key, trace, (told) =>
-      node.ask({ identifier, budget, isAuthoritative, ...told }),
+      node.ask({ identifier, budget, isAuthoritative, own, ...told }),
     )
     trace?.step('upstream', answer.kind)
     const dated = answer.asOfMs === undefined ? answerWith(answer, { asOfMs: clock.nowMs() }) : answer

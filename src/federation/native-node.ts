@@ -50,7 +50,7 @@ export interface NativeNodeOptions {
   readonly publicKey?: KeyObject
 }
 
-const MAX_ROUTE_AGE_MS = 600_000
+export const MAX_ROUTE_AGE_MS = 600_000
 const MAX_SERVER_MS = 800
 
 export function nativeNode(options: NativeNodeOptions): ForeignNode {

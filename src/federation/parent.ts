@@ -7,7 +7,7 @@ import {
   parseServerAddress,
   type ServerAddress,
 } from '../protocols/handle/client/server-address.js'
-import { type SiteNodeOptions, siteNode } from './delegates.js'
+import { readSites, type SiteNodeOptions, siteNode } from './delegates.js'
 import type { ForeignNode } from './foreign-answer.js'
 import { httpNode } from './http-node.js'
 import { nativeNode } from './native-node.js'
@@ -53,7 +53,7 @@ function apiParent(options: ParentOptions, urls: readonly string[]): ForeignNode
     maxAgeMs: MAX_ROUTE_AGE_MS,
     maxStaleMs: config.maxStaleSeconds * 1000,
     nodeOf: ({ prefix, sites }) =>
-      siteNode(`the server that the parent node names for ${prefix}`, sites, { ...common, guard }),
+      siteNode(`the server that the parent node names for ${prefix}`, readSites(sites), { ...common, guard }),
   })
   return httpNode({ ...common, urls, guard: new AddressGuard({ allowed, given: urls.map(placeOf) }), routes })
 }

@@ -5,6 +5,7 @@ import { parseIdentifier } from '../../src/identifier/parse.js'
 import { systemClock } from '../../src/platform/clock.js'
 import { readConfig } from '../../src/platform/config.js'
 import type { Answer } from '../../src/record/answer.js'
+import type { Value } from '../../src/record/record.js'
 import type { Route } from '../../src/resolution/authorities.js'
 import type { Query, Step } from '../../src/resolution/resolve.js'
 
@@ -28,7 +29,9 @@ export const OWN_PREFIX = '88.200.1'
 
 export function looking(
   environment: Readonly<Record<string, string>>,
-  more: Pick<FederationOptions, 'parentKey' | 'onProbed'> = {},
+  more: Pick<FederationOptions, 'parentKey' | 'onProbed'> & {
+    readonly records?: Readonly<Record<string, readonly Value[]>>
+  } = {},
 ): Looking {
   const config = readConfig({ JIEXI_PROBE_SECONDS: '0', ...environment })
   const routes = new Map<string, Route>([[OWN_PREFIX, { prefix: OWN_PREFIX, state: 'active' }]])
@@ -42,6 +45,8 @@ export function looking(
   let local = 0
   const resolve = others.layer(({ identifier: { key, prefix } }) => {
     local += 1
+    const values = more.records?.[key]
+    if (values !== undefined) return foundHere(key, prefix, values)
     return { kind: 'absent', key, prefix, version: 0, tier: 'registry', stamp: 0 }
   })
   const steps: Step[] = []
@@ -52,4 +57,9 @@ export function looking(
     return resolve({ identifier: parsed.value, trace, ...query })
   }
   return { ask, steps, local: () => local, suspicions, routes, others }
+}
+
+function foundHere(key: string, prefix: string, values: readonly Value[]): Answer {
+  const record = { key, spelling: key, prefix, version: 1, template: '', values, registeredAtMs: 0, recordedAtMs: 0 }
+  return { kind: 'found', key, prefix, version: 1, tier: 'registry', stamp: 0, record }
 }

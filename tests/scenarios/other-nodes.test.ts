@@ -25,7 +25,10 @@ beforeAll(async () => {
   const allowed = (peer: string) => `${peer}=127.0.0.1/32:${secondaryPort}`
   secondary = await nodeWith({ JIEXI_HANDLE_PORT: String(secondaryPort) })
   pumps = await makeEnterprise(secondary, { id: 'pumps', prefix: '88.118.8' })
-  top = await nodeWith({ JIEXI_PEER_NETWORKS: allowed('88.118'), JIEXI_PROXIED_PREFIXES: '88.118' })
+  top = await nodeWith({
+    JIEXI_PEER_NETWORKS: `${allowed('88.118')},${allowed('88.119')}`,
+    JIEXI_PROXIED_PREFIXES: '88.118,88.119',
+  })
   await makeEnterprise(top, { id: 'province', prefix: '88.118' })
   await serveElsewhere(secondaryPort)
   native = await nodeWith({
@@ -78,6 +81,28 @@ describe.each([
     expect(steps.filter(({ layer }) => layer === 'peer').length).toBeGreaterThan(0)
     expect(steps).toContainEqual(expect.objectContaining({ layer: 'upstream', outcome: 'found' }))
   })
+})
+
+test('a holder that is known by a handle alone is asked where its record says', async () => {
+  const valves = await makeEnterprise(secondary, { id: 'valves', prefix: '88.119' })
+  await put(secondary, valves.apiKey, { identifier: '88.119/valve', name: 'Valve', wait: 'visible' })
+  const services = await makeEnterprise(top, { id: 'services', prefix: '88.120' })
+  const { values } = (await (await get(secondary, '0.NA/88.119')).json()) as {
+    values: { type: string; data: unknown }[]
+  }
+  const sites = values.filter(({ type }) => type === 'HS_SITE').map(({ type, data }) => ({ index: 1, type, data }))
+  const headers = { authorization: `Bearer ${services.apiKey}`, 'content-type': 'application/json' }
+  const body = JSON.stringify({ values: sites })
+  const written = await fetch(`${top.url}/v1/identifiers/88.120/service?wait=visible`, { method: 'PUT', headers, body })
+  expect(written.status).toBe(201)
+  const served = await fetch(`${top.url}/v1/prefixes?wait=visible`, {
+    method: 'POST',
+    headers: { ...headers, authorization: `Bearer ${top.adminKey}` },
+    body: JSON.stringify({ prefix: '88.119', service: 'self-built', serviceHandle: '88.120/service' }),
+  })
+  expect(served.status).toBe(201)
+  expect(await (await get(top, '88.119/valve')).text()).toContain('Valve')
+  expect((await get(top, '88.119/none')).status).toBe(404)
 })
 
 test('the record of a prefix is found, too', async () => {

@@ -11,7 +11,7 @@ import type { SiteGroup } from './sites.js'
 
 export interface Wanted {
   readonly name: string
-  readonly call: Call
+  readonly call: Pick<Call, 'deadlineMs' | 'takesRemembered'>
   /** Somebody on his way to other sites: could he join others, he might come to wait for himself. */
   readonly isOnTheWay: boolean
   readonly find: () => Promise<SiteGroup>
