@@ -27,13 +27,14 @@ import { migrate } from './platform/migrate.js'
 import type { Database } from './platform/postgres.js'
 import type { HandlePorts, OpenPorts } from './protocols/handle/own-site.js'
 import { signerWith } from './protocols/handle/protection.js'
+import { locationsOf } from './record/service.js'
 import { acknowledgedWaits, findSettledTransaction } from './registry/acknowledged-waits.js'
 import { ensureAdminKey } from './registry/api-keys.js'
 import { changeAnnouncer } from './registry/change-announcer.js'
 import { changeFollower } from './registry/change-follower.js'
 import { joinWrites } from './registry/join-writes.js'
 import { startMaintenance } from './registry/maintenance.js'
-import { currentNodeSite } from './registry/node-site.js'
+import { currentNodeSite, type NodeSite } from './registry/node-site.js'
 import { configuredSigningKey, parentService, settleOwnSite } from './registry/own-site.js'
 import { loadRoutes } from './registry/prefixes.js'
 import { upwardPropagation } from './registry/propagation.js'
@@ -149,7 +150,8 @@ async function start(
   // Once at hand, the table still says who may see what of an answer while the database is away.
   await untilAvailable(log, async () => doorRoutes())
   const catchUp = () => follower.catchUp()
-  const others = await untilAvailable(log, () => othersOf(core, routes))
+  const nodeSite = await untilAvailable(log, () => currentNodeSite(db, knowledge))
+  const others = await untilAvailable(log, () => othersOf(core, routes, nodeSite))
   await life.start('other nodes', () => others.start(), { stop: () => others.stop() })
   const resolve = chainOf(core, { shared, routes, catchUp, others })
   const findBounds = () => findStalenessBounds(db)
@@ -158,7 +160,6 @@ async function start(
   await count(core, life)
   const upward = await upwardOf(core, life)
   const ports: OpenPorts = { ...membership?.handle }
-  const nodeSite = await untilAvailable(log, () => currentNodeSite(db, knowledge))
   const { privateKey } = await untilAvailable(log, () => configuredSigningKey(db, config))
   const signer = signerWith(privateKey)
   const sessionKey = await untilAvailable(log, () => nodeSecret(db, 'handle-http-sessions'))
@@ -297,11 +298,17 @@ async function sharedStoreOf({ config, database, redis, knowledge, metrics }: Co
 }
 
 /** The other nodes, as this one knows them. */
-async function othersOf({ config, database, log, metrics, probes }: Core, routes: Routes): Promise<Federation> {
+async function othersOf(
+  { config, database, log, metrics, probes }: Core,
+  routes: Routes,
+  nodeSite: () => NodeSite,
+): Promise<Federation> {
   const parentKey = await parentKeyIn(config.parentPublicKey)
   // Kept in the database: the same on all replicas, and nobody else's.
   const self = (await nodeSecret(database.db, 'node-name')).toString('hex').slice(0, NODE_NAME_LENGTH)
-  const others = federation({ config, parentKey, routes, clock, log, self, onProbed: probes.note })
+  const ownPlaces = () =>
+    locationsOf({ handle: '', sites: nodeSite().sites }).map(({ address, port }) => ({ host: address, port }))
+  const others = federation({ config, parentKey, routes, clock, log, self, ownPlaces, onProbed: probes.note })
   metrics.watchPeers(() => ({ peers: others.peers(), usage: others.usage() }))
   return others
 }

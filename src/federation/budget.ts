@@ -7,10 +7,12 @@
  *   Jiexi-Hops: 7               further nodes, one behind the other
  *   Jiexi-Sends: 15             requests to other nodes
  *   Jiexi-Via: node-a, node-b   whom it has passed
+ *   Jiexi-Expires: 1800000000   in seconds: the same on the whole way, and in the header of native requests, which name nobody
  */
+import { randomInt } from 'node:crypto'
 import type { Clock } from '../platform/clock.js'
 import { NodeError } from '../platform/errors.js'
-import { LOOKUP_MS, MAX_HOPS, MAX_SENDS, type Passage } from '../resolution/passage.js'
+import { LOOKUP_MS, MAX_HOPS, MAX_SENDS, type Passage, PassedOnTooOften } from '../resolution/passage.js'
 
 /** Less than this is not worth asking anybody. */
 const LEAST_MS = 5
@@ -25,8 +27,13 @@ export interface BudgetOptions {
   readonly passage?: Passage | undefined
 }
 
+/** As other clients of the native protocol have it; less by up to an hour, so that look-ups are told apart. */
+const LIFETIME_SECONDS = 12 * 3_600
+const SPREAD_SECONDS = 3_600
+
 export class Budget {
   readonly deadlineMs: number
+  readonly expiresAtSeconds: number
   private readonly clock: Clock
   private readonly via: readonly string[]
   private readonly hopsLeft: number
@@ -39,8 +46,9 @@ export class Budget {
     this.via = [...(passage?.via ?? []), self]
     this.hopsLeft = Math.min(passage?.hopsLeft ?? MAX_HOPS, MAX_HOPS)
     this.sendsLeft = Math.min(passage?.sendsLeft ?? MAX_SENDS, MAX_SENDS)
-    if (passage?.via.includes(self)) throw spent(`nodes refer to one another in a circle: ${this.via.join(' → ')}`)
-    if (this.hopsLeft < 1) throw spent(`it has passed ${MAX_HOPS} nodes already`)
+    this.expiresAtSeconds = expiryOf(passage, clock)
+    if (passage?.via.includes(self)) throw new PassedOnTooOften(`nodes ask in a circle: ${this.via.join(' → ')}`)
+    if (this.hopsLeft < 1) throw new PassedOnTooOften(`it has passed ${MAX_HOPS} nodes already`)
   }
 
   /** Other nodes that it has passed. */
@@ -70,8 +78,15 @@ export class Budget {
       'jiexi-hops': String(this.hopsLeft - 1),
       'jiexi-sends': String(share),
       'jiexi-via': this.via.join(', '),
+      'jiexi-expires': String(this.expiresAtSeconds),
     }
   }
+}
+
+function expiryOf(passage: Passage | undefined, clock: Clock): number {
+  const nowSeconds = Math.floor(clock.nowMs() / 1000)
+  const given = passage?.expiresAtSeconds ?? 0
+  return given > nowSeconds ? given : nowSeconds + LIFETIME_SECONDS - randomInt(SPREAD_SECONDS)
 }
 
 function spent(why: string): NodeError {

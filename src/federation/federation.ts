@@ -1,6 +1,6 @@
 /** This node among the others, as its settings say it: whom it asks, what it lets itself be sent to, whom it watches. */
 import type { KeyObject } from 'node:crypto'
-import { AddressGuard, type AllowedNetwork } from '../platform/address-guard.js'
+import { AddressGuard, type AllowedNetwork, type Place } from '../platform/address-guard.js'
 import type { Clock } from '../platform/clock.js'
 import { messageOf, NodeError } from '../platform/errors.js'
 import type { Logger } from '../platform/logger.js'
@@ -46,6 +46,8 @@ export interface FederationOptions {
   readonly self: string
   /** Told what comes of each probe of the server of a self-built prefix. */
   readonly onProbed?: (probe: NodeProbe) => void
+  /** Where others reach this node by the Handle protocol: it does not ask itself. */
+  readonly ownPlaces?: () => readonly Place[]
 }
 
 export interface Federation {
@@ -66,10 +68,10 @@ export function federation(options: FederationOptions): Federation {
   const peers = new Peers({ clock })
   const networks = new Map(Object.entries(config.peerNetworks))
   const common = { peers, retries: retryBudget(RETRIES), clock, self, maxTtlSeconds: config.foreignTtlSeconds }
-  const parent = parentNode({ ...common, config, parentKey: options.parentKey })
+  const parent = parentNode({ ...common, config, parentKey: options.parentKey, ownPlaces: options.ownPlaces })
   const delegates: Delegates = new Delegates({
     ...common,
-    guardFor: guards(networks),
+    guardFor: guards(networks, options.ownPlaces),
     askRecord: (identifier, lookup) => askRecord({ ...lookup, identifier }, { parent, delegates, routes }),
   })
   const cache = new ForeignCache({
@@ -142,9 +144,12 @@ function suspicionsTo(log: Pick<Logger, 'warn'>, clock: Clock): (key: string, er
 }
 
 /** One for each peer: what is allowed for one is allowed for no other. */
-function guards(networks: ReadonlyMap<string, readonly AllowedNetwork[]>): (prefix: string) => AddressGuard {
-  const strict = new AddressGuard({})
-  const made = new Map([...networks].map(([peer, allowed]) => [peer, new AddressGuard({ allowed })]))
+function guards(
+  networks: ReadonlyMap<string, readonly AllowedNetwork[]>,
+  ownPlaces: () => readonly Place[] = () => [],
+): (prefix: string) => AddressGuard {
+  const strict = new AddressGuard({ ownPlaces })
+  const made = new Map([...networks].map(([peer, allowed]) => [peer, new AddressGuard({ allowed, ownPlaces })]))
   return (prefix) => made.get(prefix) ?? strict
 }
 

@@ -20,6 +20,7 @@ import type { Layer, Query, Resolve, Trace } from '../resolution/resolve.js'
 import { Budget } from './budget.js'
 import { type ForeignAnswer, type ForeignLookup, type ForeignNode, isSuspicious } from './foreign-answer.js'
 import type { ForeignCache } from './foreign-cache.js'
+import { PassingLookups } from './passing-lookups.js'
 
 /** What becomes of a look-up that is another node's: it is followed, its asker is told where to go, or not even that. */
 export type ForeignPolicy = 'follow' | 'refer' | 'refuse'
@@ -82,6 +83,7 @@ function targetOf(
 }
 
 class Lookups {
+  private readonly passing = new PassingLookups()
   private readonly options: ForeignOptions
   private readonly underWay = new Map<string, Promise<Answer>>()
   private count = 0
@@ -107,6 +109,7 @@ class Lookups {
 
   private joined(query: Query, target: Target): Answer | Promise<Answer> {
     const { key } = query.identifier
+    if (query.passage !== undefined) this.passing.requireNoCircle(query.passage)
     const flight = query.authoritative === true ? undefined : this.underWay.get(key)
     if (flight !== undefined) {
       query.trace?.step('upstream', 'joined')
@@ -151,7 +154,7 @@ class Lookups {
     const deadlineMs = passage === undefined ? undefined : clock.monotonicMs() + passage.timeLeftMs
     const budget = new Budget({ clock, self, deadlineMs, passage })
     const { answer, ttlSeconds } = await inSpan(identifier.key, trace, (told) =>
-      node.ask({ identifier, budget, isAuthoritative, own, ...told }),
+      this.passing.during(budget, () => node.ask({ identifier, budget, isAuthoritative, own, ...told })),
     )
     trace?.step('upstream', answer.kind)
     const dated = answer.asOfMs === undefined ? answerWith(answer, { asOfMs: clock.nowMs() }) : answer

@@ -14,7 +14,7 @@ import { recordValuesOf, withRelativeTtl } from '../protocols/handle/codec-recor
 import type { HandleValue } from '../protocols/handle/codec-value.js'
 import { RC } from '../protocols/handle/codes.js'
 import type { IdentifierRecord } from '../record/record.js'
-import { MAX_HOPS } from '../resolution/passage.js'
+import { MAX_HOPS, PassedOnTooOften } from '../resolution/passage.js'
 import { Budget } from './budget.js'
 import { ExchangeAccount, UDP_WAITS_MS } from './exchange-account.js'
 import {
@@ -97,7 +97,7 @@ async function askNative(
     const resolved = await client.resolve(handleOf(identifier), {
       timeoutMs: budget.timeLeftMs(),
       exchanges: new ExchangeAccount({ ...options, budget, trace }),
-      recursionCount: budget.hopsDone + 1,
+      passedOn: { recursionCount: budget.hopsDone + 1, expiresAtSeconds: budget.expiresAtSeconds },
       returnsDigest: true,
       isAuthoritative,
       isCertified: options.isCertified ?? false,
@@ -152,6 +152,7 @@ function found(identifier: Identifier, given: readonly HandleValue[], options: N
 /** What another node refuses says nothing about whoever asked this one. */
 function told(error: unknown, name: string): unknown {
   if (!(error instanceof HandleFault)) return error
+  if (error.responseCode === RC.recursionTooHigh) return new PassedOnTooOften(error.message.replace(/\.$/, ''))
   const isNobody = error.reason === 'nobody-responsible' || error.responseCode === RC.notResponsible
   if (isNobody)
     return new NodeError('prefix-not-served', `${name} knows nobody who answers: ${error.message}`, { cause: error })

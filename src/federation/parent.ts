@@ -1,6 +1,6 @@
 /** The node above: asked by the native protocol where it has an address of that, else by its API. */
 import type { KeyObject } from 'node:crypto'
-import { AddressGuard } from '../platform/address-guard.js'
+import { AddressGuard, type Place } from '../platform/address-guard.js'
 import type { Config } from '../platform/settings.js'
 import {
   formatServerAddress,
@@ -20,6 +20,8 @@ export interface ParentOptions extends Omit<SiteNodeOptions, 'guard'> {
   readonly config: Pick<Config, 'parent' | 'peerNetworks' | 'maxStaleSeconds'>
   /** Only what it has signed counts then. */
   readonly parentKey?: KeyObject | undefined
+  /** Where others reach this node itself. */
+  readonly ownPlaces?: (() => readonly Place[]) | undefined
 }
 
 /** undefined: there is none. */
@@ -33,21 +35,21 @@ export function parentNode(options: ParentOptions): ForeignNode | undefined {
 }
 
 function nativeParent(options: ParentOptions, servers: readonly ServerAddress[]): ForeignNode {
-  const { parentKey, config, ...common } = options
+  const { parentKey, config, ownPlaces = nowhere, ...common } = options
   for (const server of servers) common.peers.settle(formatServerAddress(server), 'parent', [])
   const key = parentKey === undefined ? {} : { publicKey: parentKey }
   const start = { kind: 'root' as const, servers, ...key }
-  const guard = new AddressGuard({ allowed: config.peerNetworks[PARENT] ?? [] })
+  const guard = new AddressGuard({ allowed: config.peerNetworks[PARENT] ?? [], ownPlaces })
   return nativeNode({ ...common, name: 'the parent node', start, guard, isCertified: parentKey !== undefined })
 }
 
 const MAX_ROUTE_AGE_MS = 300_000
 
 function apiParent(options: ParentOptions, urls: readonly string[]): ForeignNode {
-  const { config, ...common } = options
+  const { config, ownPlaces = nowhere, ...common } = options
   for (const url of urls) common.peers.settle(url, 'parent', [])
   const allowed = config.peerNetworks[PARENT] ?? []
-  const guard = new AddressGuard({ allowed })
+  const guard = new AddressGuard({ allowed, ownPlaces })
   const routes = new ReferredRoutes({
     clock: common.clock,
     maxAgeMs: MAX_ROUTE_AGE_MS,
@@ -57,6 +59,8 @@ function apiParent(options: ParentOptions, urls: readonly string[]): ForeignNode
   })
   return httpNode({ ...common, urls, guard: new AddressGuard({ allowed, given: urls.map(placeOf) }), routes })
 }
+
+const nowhere = () => []
 
 function requireServer(text: string): ServerAddress {
   const parsed = parseServerAddress(text)

@@ -44,6 +44,8 @@ export interface AddressGuardOptions {
   readonly lookup?: LookupFunction
   /** Default: those of the machine's interfaces. */
   readonly ownAddresses?: () => readonly string[]
+  /** Where others reach this node itself; whatever is allowed, it does not go there. Default: nowhere. */
+  readonly ownPlaces?: () => readonly Place[]
 }
 
 export class AddressGuard {
@@ -51,17 +53,20 @@ export class AddressGuard {
   private readonly given: readonly Place[]
   private readonly resolve: LookupFunction
   private readonly ownAddresses: () => readonly string[]
+  private readonly ownPlaces: () => readonly Place[]
 
   constructor({
     allowed = [],
     given = [],
     lookup = dns.lookup as LookupFunction,
     ownAddresses = ofThisMachine,
+    ownPlaces = () => [],
   }: AddressGuardOptions) {
     this.allowed = allowed.map((ports) => ({ network: networkOf(ports), ports }))
     this.given = given
     this.resolve = lookup
     this.ownAddresses = ownAddresses
+    this.ownPlaces = ownPlaces
   }
 
   /** Why it must not be asked; undefined when it may be, and for names, whose addresses are looked at when they are known. */
@@ -102,6 +107,8 @@ export class AddressGuard {
 
   private addressRefusal(address: string, port: number): string | undefined {
     const bare = address.split('%')[0]!
+    if (this.ownPlaces().some((place) => place.port === port && place.host === bare))
+      return `${bare} at port ${port} is this node itself`
     const family = isIPv6(bare) ? 'ipv6' : 'ipv4'
     if (isIP(bare) === 0) return `${quoted(address)} is no address`
     const isAllowed = this.allowed.some(

@@ -1,5 +1,6 @@
 /** The way of a look-up that comes from another node of this kind, as its header fields tell it (federation/budget.ts). */
 import type { IncomingHttpHeaders } from 'node:http'
+import { NodeError } from '../platform/errors.js'
 
 /** What one look-up may cost at most: nodes one behind the other, requests to all of them together, and time. */
 export const MAX_HOPS = 8
@@ -15,11 +16,20 @@ export interface Passage {
   readonly sendsLeft: number
   /** How long the asker waits, from when it was read. */
   readonly timeLeftMs: number
+  /** By which a look-up is known again that comes by the native protocol, which tells no names: when its request expires. */
+  readonly expiresAtSeconds?: number | undefined
+}
+
+/** Nodes ask one another in a circle, or one behind the other without end. */
+export class PassedOnTooOften extends NodeError {
+  constructor(why: string) {
+    super('authority-unavailable', `The look-up is given up: ${why}.`)
+  }
 }
 
 const MAX_VIA = 16
 const NAME = /^[\w.-]{1,64}$/
-const NUMBER = /^\d{1,9}$/
+const NUMBER = /^\d{1,10}$/
 
 /** undefined: it comes from no node. What cannot be read counts as used up: nobody gains by sending it. */
 export function readPassage(headers: IncomingHttpHeaders): Passage | undefined {
@@ -34,6 +44,7 @@ export function readPassage(headers: IncomingHttpHeaders): Passage | undefined {
     hopsLeft: isRight ? numberIn(headers['jiexi-hops']) : 0,
     sendsLeft: numberIn(headers['jiexi-sends']),
     timeLeftMs: numberIn(headers['jiexi-deadline-ms']),
+    expiresAtSeconds: numberIn(headers['jiexi-expires']) || undefined,
   }
 }
 

@@ -13,11 +13,12 @@ import type { Answer, Found } from '../../record/answer.js'
 import type { Value } from '../../record/record.js'
 import { matchesAnyType, visibleValues } from '../../record/select.js'
 import { Elsewhere } from '../../resolution/elsewhere.js'
-import { LOOKUP_MS, MAX_HOPS, MAX_SENDS } from '../../resolution/passage.js'
+import { LOOKUP_MS, MAX_HOPS, MAX_SENDS, PassedOnTooOften } from '../../resolution/passage.js'
 import type { Query, Resolve } from '../../resolution/resolve.js'
 import { plainAddress } from '../http/client-address.js'
 import type { Query as QueryBody } from './codec-body.js'
 import { HANDLE_VALUES, isRestricted } from './codec-face.js'
+import type { Header } from './codec-header.js'
 import { handleValuesOf } from './codec-record.js'
 import { FLAG, hasFlag, RC } from './codes.js'
 import { handleIdentifier } from './handle-text.js'
@@ -42,12 +43,13 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
       identifier: identifier.value,
       face: HANDLE_VALUES,
       deadlineMs: request.deadlineMs,
-      ...passageOf(request.message.header.recursionCount),
+      ...passageOf(request.message.header),
       ...(request.identity === undefined ? {} : { asker: 'known' as const }),
       source: plainAddress(request.peer.address),
       ...(hasFlag(request.message.header.opFlags, FLAG.authoritative) && { authoritative: true }),
     }
     const answer = await answerOrElsewhere(resolve, query)
+    if (answer instanceof PassedOnTooOften) return refusal(RC.recursionTooHigh, answer.message)
     if (answer instanceof Elsewhere) return foreignReply(answer, request)
     requireCurrent(answer, query)
     const reply = await replyTo(answer, { request, asked: body, reads })
@@ -68,10 +70,11 @@ function requireCurrent({ key, stale }: Answer, { authoritative, passage }: Quer
 }
 
 /** Of a request that another server passes on: the protocol tells how many have, but not whom it has passed. */
-function passageOf(recursionCount: number): Pick<Query, 'passage'> {
+function passageOf({ recursionCount, expirationSeconds }: Header): Pick<Query, 'passage'> {
   if (recursionCount === 0) return {}
   const sendsLeft = MAX_SENDS >> Math.min(recursionCount, MAX_HOPS)
-  return { passage: { via: [], hopsLeft: Math.max(0, MAX_HOPS - recursionCount), sendsLeft, timeLeftMs: LOOKUP_MS } }
+  const hopsLeft = Math.max(0, MAX_HOPS - recursionCount)
+  return { passage: { via: [], hopsLeft, sendsLeft, timeLeftMs: LOOKUP_MS, expiresAtSeconds: expirationSeconds } }
 }
 
 interface Lookup {
@@ -81,11 +84,11 @@ interface Lookup {
 }
 
 /** That a prefix is not this node's is an answer too, where it says whom to ask. */
-async function answerOrElsewhere(resolve: Resolve, query: Query): Promise<Answer | Elsewhere> {
+async function answerOrElsewhere(resolve: Resolve, query: Query): Promise<Answer | Elsewhere | PassedOnTooOften> {
   try {
     return await resolve(query)
   } catch (error) {
-    if (error instanceof Elsewhere) return error
+    if (error instanceof Elsewhere || error instanceof PassedOnTooOften) return error
     throw error
   }
 }

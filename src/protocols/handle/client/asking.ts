@@ -23,8 +23,15 @@ export interface Call {
   /** Whether ways that are only remembered will do: to read by, but not to change by. */
   readonly takesRemembered: boolean
   readonly exchanges?: Exchanges
+  readonly passedOn?: PassedOn
+}
+
+/** Of a request that is another's, who is asked for it. */
+export interface PassedOn {
   /** Servers that have passed it on already. */
-  readonly recursionCount?: number
+  readonly recursionCount: number
+  /** As it came, by which whoever passes it on knows it again. */
+  readonly expiresAtSeconds: number
 }
 
 /** The first message of an answer, and where the others come from. */

@@ -12,7 +12,7 @@ import type { HandleValue } from '../codec-value.js'
 import { FLAG, OP } from '../codes.js'
 import { administration, type HandleAdministration } from './administration.js'
 import { type Resolved, resolvedFrom } from './answers.js'
-import type { Call } from './asking.js'
+import type { Call, PassedOn } from './asking.js'
 import type { Tools } from './converse.js'
 import { type AddressGuard, Dialogue } from './dialogue.js'
 import type { Exchanges } from './exchanges.js'
@@ -62,8 +62,8 @@ export interface ResolveOptions {
   readonly timeoutMs?: number
   /** Told of all that is asked on the way. */
   readonly exchanges?: Exchanges
-  /** Servers that have passed it on already. Default 0. */
-  readonly recursionCount?: number
+  /** Where it is asked for another server. */
+  readonly passedOn?: PassedOn
 }
 
 export interface HandleClient extends HandleAdministration {
@@ -178,6 +178,6 @@ function lookupCall(wanted: ResolveOptions, deadlineMs: number): Call {
     follows: wanted.follows ?? true,
     takesRemembered: true,
     ...(wanted.exchanges === undefined ? {} : { exchanges: wanted.exchanges }),
-    ...(wanted.recursionCount === undefined ? {} : { recursionCount: wanted.recursionCount }),
+    ...(wanted.passedOn === undefined ? {} : { passedOn: wanted.passedOn }),
   }
 }

@@ -64,8 +64,8 @@ export class Dialogue {
   }
 
   private async *plain(server: Server, request: Request, call: Call): AsyncGenerator<Message> {
-    const { exchanges, recursionCount = 0 } = call
-    const asked = recursionCount === 0 ? request : { ...request, recursionCount }
+    const { exchanges, passedOn } = call
+    const asked = { ...request, ...passedOn }
     const exchange = await exchanges?.begin(server.address, this.timeLeft(call))
     try {
       const timeoutMs = Math.min(exchange?.timeoutMs ?? Number.POSITIVE_INFINITY, this.timeLeft(call))

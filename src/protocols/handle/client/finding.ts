@@ -32,6 +32,7 @@ import {
 import { PrefixRoutes } from './prefix-routes.js'
 import { DEFAULT_FLAGS, type Request } from './request.js'
 import type { Server } from './server.js'
+import { formatServerAddress } from './server-address.js'
 import { SITE_TYPES, type SiteGroup, servicesIn, sitesIn } from './sites.js'
 import { Trail } from './trail.js'
 import { faultOf } from './verification.js'
@@ -104,8 +105,9 @@ export class Finding {
     let isRenewed = false
     let referred: SiteGroup | undefined
     let isRightful = true
+    const referrers = new Set<string>()
     for (let { place } = origin; ; ) {
-      const opened = await this.open(place, request, call)
+      const opened = await this.open(place, { request, call, referrers })
       if (referred === undefined) onAnswer?.()
       const { responseCode } = opened.first.header
       const isReferral = responseCode === RC.serviceReferral || responseCode === RC.prefixReferral
@@ -114,6 +116,7 @@ export class Finding {
       await opened.messages.return(undefined)
       if (isReferral) {
         trail.enter(placeName(place, handle))
+        referrers.add(hostOf(opened.server))
         const before = referred?.ttlSeconds ?? Number.POSITIVE_INFINITY
         const { sites, ttlSeconds } = await this.referredTo(opened, { call, trail })
         referred = { sites, ttlSeconds: Math.min(ttlSeconds, before) }
@@ -126,8 +129,12 @@ export class Finding {
     }
   }
 
-  private open(place: Place, request: Request, call: Call): Promise<Opened> {
-    return this.askAny(serversAt(place, request.handle, call.purpose), request, call)
+  /** Whoever has referred on is not asked again. */
+  private open(place: Place, { request, call, referrers }: Opening): Promise<Opened> {
+    const servers = serversAt(place, request.handle, call.purpose)
+    const others = servers.filter((server) => !referrers.has(hostOf(server)))
+    if (others.length < servers.length && others.length === 0) throw circle(request.handle, servers)
+    return this.askAny(others, request, call)
   }
 
   /** Asks one server after the other, until one answers. */
@@ -183,6 +190,12 @@ interface Way {
   readonly trail: Trail
 }
 
+interface Opening {
+  readonly request: Request
+  readonly call: Call
+  readonly referrers: ReadonlySet<string>
+}
+
 interface Renewal {
   readonly handle: string
   readonly call: Call
@@ -216,6 +229,19 @@ function siteQuery(handle: string, flags: number): Request {
 export function siteInfoRequest(flags: number): Request {
   const body = { kind: 'handle' as const, handle: '/' }
   return { opCode: OP.getSiteInfo, handle: '/', body, flags: DEFAULT_FLAGS | flags, isRepeatable: true }
+}
+
+/** Whatever transport it is asked by. */
+function hostOf({ address: { host, port } }: Server): string {
+  return `${host} ${port}`
+}
+
+function circle(handle: string, [server]: readonly Server[]): HandleFault {
+  const again = formatServerAddress(server!.address)
+  return new HandleFault(
+    'referral-loop',
+    `Referrals for ${handle} go in a circle: back to ${again}, which referred on.`,
+  )
 }
 
 function nobody(handle: string): HandleFault {

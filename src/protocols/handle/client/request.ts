@@ -15,6 +15,8 @@ export interface Request {
   readonly isRepeatable: boolean
   /** Servers that have passed it on already. Default 0. */
   readonly recursionCount?: number
+  /** Default: twelve hours from now. */
+  readonly expiresAtSeconds?: number
 }
 
 /** Octets that nobody can guess. */
@@ -42,7 +44,7 @@ export function requestMessage(request: Request, server: Server, { requestId, se
       opFlags: request.flags >>> 0,
       siteSerial: server.siteSerial,
       recursionCount: request.recursionCount ?? 0,
-      expirationSeconds: Math.floor(nowMs / 1000) + LIFETIME_SECONDS,
+      expirationSeconds: request.expiresAtSeconds ?? Math.floor(nowMs / 1000) + LIFETIME_SECONDS,
     },
     body: request.body,
   }
