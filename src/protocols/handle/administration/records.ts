@@ -147,7 +147,7 @@ async function changeValues(options: RecordsOptions, by: By, request: ValuesRequ
     if (by === undefined && !request.isJudgedFirst) return AUTHENTICATE
 
     const now = handleValuesOf(before.values)
-    const changed = request.change(now)
+    const changed = request.change(now, handle)
     if (!changed.ok) return changed
     const actor = await actorFor(options, by)
     if (!actor.ok) return actor

@@ -5,12 +5,15 @@
  * administrators write is not changed by anybody through the Handle protocols, but goes with its whole handle.
  */
 import { foldAscii } from '../../../identifier/characters.js'
+import type { Identifier } from '../../../identifier/identifier.js'
 import { ADMIN_WRITE, PUBLIC_READ } from '../../../record/record.js'
 import { ADMIN_RIGHTS, decodeAdmin } from '../../../record/value-types/hs-admin.js'
 import { decodeValueList } from '../../../record/value-types/hs-vlist.js'
+import { FIRST_HOLDER_INDEX } from '../../../registry/prefix-records.js'
 import type { HandleValue } from '../codec-value.js'
 import { RC } from '../codes.js'
 import type { Outcome, Refusal } from './contract.js'
+import { prefixNamed } from './handle-names.js'
 import { refused } from './refusals.js'
 
 export interface Changed {
@@ -20,7 +23,7 @@ export interface Changed {
   readonly overwritten: boolean
 }
 
-export type Change = (now: readonly HandleValue[]) => Outcome<Changed>
+export type Change = (now: readonly HandleValue[], handle: Identifier) => Outcome<Changed>
 
 export function adding(values: readonly HandleValue[], overwrite: boolean): Change {
   return (now) => {
@@ -49,10 +52,10 @@ export function modifying(values: readonly HandleValue[]): Change {
 }
 
 export function removing(indexes: readonly number[]): Change {
-  return (now) => {
+  return (now, handle) => {
     const gone = now.filter(({ index }) => indexes.includes(index))
     if (gone.length === 0) return noSuchValues(indexes)
-    const closed = notWritable(gone)
+    const closed = ownOfTheNode(handle, gone) ?? notWritable(gone)
     if (closed !== undefined) return closed
     const rights = gone.reduce(
       (all, value) => all | (isAdmin(value) ? ADMIN_RIGHTS.removeAdmin : ADMIN_RIGHTS.removeValue),
@@ -104,6 +107,14 @@ function isAdmin({ type }: HandleValue): boolean {
 function isBase(type: string, base: string): boolean {
   const folded = foldAscii(type)
   return folded === base || folded.startsWith(`${base}.`)
+}
+
+/** Of a prefix's record it keeps its own part, whatever is written. */
+function ownOfTheNode(handle: Identifier, gone: readonly HandleValue[]): Refusal | undefined {
+  const own = indexesOf(gone).filter((index) => index < FIRST_HOLDER_INDEX)
+  if (prefixNamed(handle) === undefined || own.length === 0) return undefined
+  const why = `Value ${own.join(', ')} is the node's own, as all below ${FIRST_HOLDER_INDEX}: it says where the prefix is served.`
+  return refused(RC.insufficientPermissions, `${why} The node's administrator changes that.`, own)
 }
 
 function notWritable(values: readonly HandleValue[]): Refusal | undefined {

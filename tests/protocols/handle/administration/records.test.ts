@@ -336,7 +336,10 @@ describe('the record of a prefix', () => {
     expect(managed.length).toBeGreaterThan(0)
     const refusal = await change(OP.addValues, PREFIX, [wireValue(50, 'HS_SITE', 'ours')])
     expect(codesOf(refusal)).toEqual([RC.invalidValue])
-    await removeValues(PREFIX, [managed[0]!.index])
+    const version = (await recordOf(PREFIX))!.version
+    for (const indexes of [[managed[0]!.index], [managed[0]!.index, 300]])
+      expect(codesOf(await removeValues(PREFIX, indexes))).toEqual([RC.insufficientPermissions])
+    expect((await recordOf(PREFIX))!.version).toBe(version)
     expect((await recordOf(PREFIX))!.values.filter(({ index }) => index < 100)).toEqual(managed)
   })
 
