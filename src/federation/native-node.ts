@@ -93,14 +93,16 @@ async function askNative(
   lookup: ForeignLookup,
 ): Promise<ForeignAnswer> {
   const { identifier, budget, isAuthoritative, trace } = lookup
+  const { isCertified = false } = options
   try {
     const resolved = await client.resolve(handleOf(identifier), {
       timeoutMs: budget.timeLeftMs(),
       exchanges: new ExchangeAccount({ ...options, budget, trace }),
       passedOn: { recursionCount: budget.hopsDone + 1, expiresAtSeconds: budget.expiresAtSeconds },
-      returnsDigest: true,
+      // It binds what is signed to this very request; where nothing is signed it proves nothing, and not everybody gives it.
+      returnsDigest: isCertified,
+      isCertified,
       isAuthoritative,
-      isCertified: options.isCertified ?? false,
     })
     return answerOf(resolved, identifier, options)
   } catch (error) {

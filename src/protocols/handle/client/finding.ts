@@ -12,7 +12,7 @@
 import type { Body } from '../codec-body.js'
 import { withRelativeTtl } from '../codec-record.js'
 import type { HandleValue } from '../codec-value.js'
-import { FLAG, hasFlag, OP, RC } from '../codes.js'
+import { FLAG, hasFlag, RC } from '../codes.js'
 import { resolvedFrom } from './answers.js'
 import { askOneOf, type Call, type Converse, type Opened, openAt } from './asking.js'
 import { HandleFault } from './faults.js'
@@ -30,10 +30,11 @@ import {
   startPlace,
 } from './places.js'
 import { PrefixRoutes } from './prefix-routes.js'
-import { DEFAULT_FLAGS, type Request } from './request.js'
+import type { Request } from './request.js'
 import type { Server } from './server.js'
 import { formatServerAddress } from './server-address.js'
-import { SITE_TYPES, type SiteGroup, servicesIn, sitesIn } from './sites.js'
+import { siteInfoRequest, siteQuery } from './site-requests.js'
+import { type ServiceOf, type SiteGroup, servicesIn, sitesIn } from './sites.js'
 import { Trail } from './trail.js'
 import { faultOf } from './verification.js'
 
@@ -142,10 +143,13 @@ export class Finding {
     return askOneOf(servers, { request, call, converse: this.options.converse })
   }
 
-  private async referredTo({ server, first: { body } }: Opened, way: Way): Promise<SiteGroup> {
+  private async referredTo({ server, first: { header, body } }: Opened, way: Way): Promise<SiteGroup> {
     const { handle, values } = referralIn(body)
     if (handle !== '') return this.sitesOf(handle, way.call, way.trail)
-    const group = await this.groupIn(values, way)
+    const isOfPrefix = header.responseCode === RC.prefixReferral
+    const group =
+      (await this.groupIn(values, way, isOfPrefix ? 'prefixes' : 'handles')) ??
+      (await this.groupIn(values, way, isOfPrefix ? 'handles' : 'prefixes'))
     if (group === undefined) throw faultOf(server, 'invalid-answer', 'refers to nowhere: its referral names no site')
     return group
   }
@@ -157,18 +161,26 @@ export class Finding {
     const origin = await this.originOf(handle, lookup, trail)
     const opened = await this.lookUp(siteQuery(handle, call.flags), { origin, call: lookup }, trail)
     await opened.messages.return(undefined)
-    const resolved = resolvedFrom(opened, { handle, indexes: [], types: SITE_TYPES })
+    // Whoever gives more than the types that were asked for is forgiven: no more is read.
+    const resolved = resolvedFrom(opened, { handle, indexes: [], types: [] })
     const values = resolved.kind === 'found' ? resolved.values : []
     const group = await this.groupIn(values, { call, trail })
     if (group === undefined) throw nobody(handle)
     return group
   }
 
-  private async groupIn(values: readonly HandleValue[], { call, trail }: Way): Promise<SiteGroup | undefined> {
+  private async groupIn(
+    values: readonly HandleValue[],
+    { call, trail }: Way,
+    of: ServiceOf = 'handles',
+  ): Promise<SiteGroup | undefined> {
     const nowSeconds = Math.floor(this.options.nowMs() / 1000)
-    const sites = sitesIn(values.map((value) => withRelativeTtl(value, nowSeconds)))
+    const sites = sitesIn(
+      values.map((value) => withRelativeTtl(value, nowSeconds)),
+      of,
+    )
     if (sites !== undefined) return sites
-    const [service] = servicesIn(values)
+    const [service] = servicesIn(values, of)
     return service === undefined ? undefined : this.sitesOf(service, call, trail)
   }
 
@@ -218,17 +230,6 @@ function nameOf(prefix: string, { flags }: Call): string {
 
 function referralIn(body: Body): { readonly handle: string; readonly values: readonly HandleValue[] } {
   return body.kind === 'referral' ? body : { handle: '', values: [] }
-}
-
-function siteQuery(handle: string, flags: number): Request {
-  const body = { kind: 'query' as const, handle, indexes: [], types: SITE_TYPES }
-  return { opCode: OP.resolve, handle, body, flags: DEFAULT_FLAGS | flags, isRepeatable: true }
-}
-
-/** Whatever handle it names, the server tells of its own site. */
-export function siteInfoRequest(flags: number): Request {
-  const body = { kind: 'handle' as const, handle: '/' }
-  return { opCode: OP.getSiteInfo, handle: '/', body, flags: DEFAULT_FLAGS | flags, isRepeatable: true }
 }
 
 /** Whatever transport it is asked by. */

@@ -31,14 +31,19 @@ export interface SiteGroup {
 }
 
 const MAX_SITES = 32
-const PREFIX_SUFFIX = '.prefix'
 
-/** Sites told by HS_SITE, HS_SITE.6 and HS_SITE.PREFIX; those that can't be read are passed over. */
-export function sitesIn(values: readonly HandleValue[]): SiteGroup | undefined {
+/**
+ * What values tell of: the service of what lies right below a prefix (HS_SITE, HS_SITE.6, HS_SERV), or the one that knows the
+ * prefixes below it (HS_SITE.PREFIX, HS_SERV.PREFIX). Records of prefixes have both.
+ */
+export type ServiceOf = 'handles' | 'prefixes'
+
+/** Those that can't be read are passed over. */
+export function sitesIn(values: readonly HandleValue[], of: ServiceOf = 'handles'): SiteGroup | undefined {
   const sites: Site[] = []
   let ttlSeconds = Number.POSITIVE_INFINITY
   for (const { type, data, ttl } of values) {
-    if (!isOfType(type, 'hs_site') || sites.length === MAX_SITES) continue
+    if (!isOfType(type, 'hs_site', of) || sites.length === MAX_SITES) continue
     const site = decodeSite(data)
     if (!site.ok || !isSound(site.value)) continue
     sites.push(site.value)
@@ -47,17 +52,17 @@ export function sitesIn(values: readonly HandleValue[]): SiteGroup | undefined {
   return sites.length === 0 ? undefined : { sites, ttlSeconds }
 }
 
-/** Handles of services, told by HS_SERV and HS_SERV.PREFIX. */
-export function servicesIn(values: readonly HandleValue[]): string[] {
+/** Handles of services. */
+export function servicesIn(values: readonly HandleValue[], of: ServiceOf = 'handles'): string[] {
   return values
-    .filter(({ type }) => isOfType(type, 'hs_serv'))
+    .filter(({ type }) => isOfType(type, 'hs_serv', of))
     .map(({ data }) => Buffer.from(data).toString('utf8'))
     .filter((handle) => handle !== '')
 }
 
-function isOfType(type: string, wanted: string): boolean {
+function isOfType(type: string, wanted: string, of: ServiceOf): boolean {
   const folded = foldAscii(type)
-  return folded === wanted || folded === `${wanted}.6` || folded === wanted + PREFIX_SUFFIX
+  return of === 'prefixes' ? folded === `${wanted}.prefix` : folded === wanted || folded === `${wanted}.6`
 }
 
 function isSound({ servers, hashOption }: Site): boolean {

@@ -195,6 +195,7 @@ test('an answer with a MAC of another key is refused, and so is one sealed for a
   await expect(clientOf({ start, identity }).delete('88.1/x')).rejects.toMatchObject({ reason: 'signature-invalid' })
   await expect(clientOf({ start, identity, session: 'encrypted' }).delete('88.1/x')).rejects.toMatchObject({
     reason: 'invalid-answer',
-    message: expect.stringContaining('not of the session'),
+    // One in 256 wrong keys leaves a padding that looks right.
+    message: expect.stringMatching(/not of the session|can't be read/),
   })
 })
