@@ -174,6 +174,7 @@ async function start(
     signer,
     sessionKey,
     peers: membership?.peers ?? (async () => others.peers()),
+    resolveForeign: others.resolveForeign,
     ...(upward && { upward }),
   })
   const drainMs = config.drainSeconds * 1000

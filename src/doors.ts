@@ -20,6 +20,7 @@ import { SETTINGS, USUAL_HANDLE_HTTP_PORT, USUAL_HANDLE_PORT } from './platform/
 import { openWanted, requireWantedPort, type WantedPort } from './platform/usual-port.js'
 import type { DoorName } from './platform/worker-messages.js'
 import { consoleDoor } from './protocols/console/door.js'
+import type { ResolveForeign } from './protocols/handle/administration/known-values.js'
 import { type NativeAdministration, nativeAdministration } from './protocols/handle/administration/operations.js'
 import { type HandleDoor, type HandleDoorOptions, handleDoor } from './protocols/handle/door.js'
 import { type Certificate, plainOrTls } from './protocols/handle/first-octet.js'
@@ -109,6 +110,8 @@ export interface DoorParts {
   readonly ports: HandlePorts
   readonly nodeSite: () => NodeSite
   readonly signer: Signer
+  /** What handles of other nodes say, signed. Absent: nobody vouches for it. */
+  readonly resolveForeign: ResolveForeign | undefined
   /** Other nodes that this one has to do with. */
   readonly peers: () => Promise<readonly PeerOfNode[]>
   /** Absent: there is no node above that is told of anything. */
@@ -196,7 +199,7 @@ function handleDoorOf(
   { config, log, metrics, membership }: Core,
   parts: DoorParts & Pick<HandleDoorOptions, 'remembered' | 'faces'>,
 ): HandleSide {
-  const { registry, resolve, routes, remembered: atOnce, faces, nodeSite, signer } = parts
+  const { registry, resolve, routes, remembered: atOnce, faces, nodeSite, signer, resolveForeign } = parts
   const administration = nativeAdministration({
     registry,
     resolve,
@@ -204,6 +207,7 @@ function handleDoorOf(
     clock,
     serverAdministrators: config.handleAdministrators,
     takesPlainPasswords: config.handlePlainPasswords,
+    ...(resolveForeign && { resolveForeign }),
     operations: () => door.operations,
   })
   const door: HandleDoor = handleDoor({

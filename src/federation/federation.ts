@@ -6,6 +6,7 @@ import { messageOf, NodeError } from '../platform/errors.js'
 import type { Logger } from '../platform/logger.js'
 import { retryBudget } from '../platform/retry-budget.js'
 import type { Config } from '../platform/settings.js'
+import type { ResolveForeign } from '../protocols/handle/administration/known-values.js'
 import { formatServerAddress } from '../protocols/handle/client/server-address.js'
 import type { Answer } from '../record/answer.js'
 import {
@@ -20,7 +21,8 @@ import { Delegates, lookupServers, readSites } from './delegates.js'
 import { foreign } from './foreign.js'
 import type { ForeignLookup, ForeignNode } from './foreign-answer.js'
 import { ForeignCache } from './foreign-cache.js'
-import { parentNode } from './parent.js'
+import { foreignIdentities } from './foreign-identities.js'
+import { isVouchedFor, parentNode } from './parent.js'
 import { type KnownPeer, Peers } from './peers.js'
 import type { NodeProbe } from './probed.js'
 import { selfBuiltOf, startProbes } from './probes.js'
@@ -52,6 +54,8 @@ export interface FederationOptions {
 
 export interface Federation {
   readonly layer: Layer
+  /** Absent: there is no parent whose key is known, so that nobody vouches for what other nodes say. */
+  readonly resolveForeign: ResolveForeign | undefined
   peers(): KnownPeer[]
   usage(): { readonly entries: number; readonly bytes: number }
   /** Begins to watch. */
@@ -94,6 +98,8 @@ export function federation(options: FederationOptions): Federation {
       maxUnderWay: MAX_UNDER_WAY,
       onSuspicion: suspicionsTo(log, clock),
     }),
+    resolveForeign:
+      parent !== undefined && isVouchedFor(options) ? foreignIdentities({ parent, routes, clock, self }) : undefined,
     peers: () => peers.list(),
     usage: () => cache.usage(),
     start() {

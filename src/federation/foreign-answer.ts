@@ -26,6 +26,8 @@ export interface ForeignLookup {
   readonly budget: Budget
   /** Past what others remember. */
   readonly isAuthoritative: boolean
+  /** False: ways to its node must be known to be good now. Default true. */
+  readonly takesRemembered?: boolean
   /** What this node answers itself. */
   readonly own?: Resolve | undefined
   readonly trace?: Trace | undefined

@@ -103,6 +103,7 @@ async function askNative(
       returnsDigest: isCertified,
       isCertified,
       isAuthoritative,
+      takesRemembered: lookup.takesRemembered ?? true,
     })
     return answerOf(resolved, identifier, options)
   } catch (error) {

@@ -27,11 +27,26 @@ export interface ParentOptions extends Omit<SiteNodeOptions, 'guard'> {
 /** undefined: there is none. */
 export function parentNode(options: ParentOptions): ForeignNode | undefined {
   const { parent = [] } = options.config
-  const isApi = (address: string) => /^https?:/.test(address)
   // By the native protocol what it says of prefixes is known in its own words, and can be signed.
   const native = parent.filter((address) => !isApi(address))
   if (native.length > 0) return nativeParent(options, native.map(requireServer))
   return parent.length === 0 ? undefined : apiParent(options, parent.map(withoutSlash))
+}
+
+/** By its key, with which only the native protocol signs. */
+export function isVouchedFor({
+  config: { parent = [] },
+  parentKey,
+}: Pick<ParentOptions, 'parentKey'> & Asked): boolean {
+  return parentKey !== undefined && !parent.every(isApi)
+}
+
+interface Asked {
+  readonly config: Pick<Config, 'parent'>
+}
+
+function isApi(address: string): boolean {
+  return /^https?:/.test(address)
 }
 
 function nativeParent(options: ParentOptions, servers: readonly ServerAddress[]): ForeignNode {

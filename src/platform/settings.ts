@@ -380,7 +380,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     name: 'JIEXI_PARENT_PUBLIC_KEY',
     defaultMeaning: 'none',
     meaning:
-      'PEM file with the public key of that node: then only signed answers count, its own and those of the servers it names. For the Handle protocol',
+      'PEM file with the public key of that node: then only signed answers count, its own and those of the servers it names, and identities of other nodes are known by them. For the Handle protocol',
     read: file,
   },
   foreign: {

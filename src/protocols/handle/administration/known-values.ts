@@ -61,7 +61,7 @@ export function knownValues({ resolve, routes, resolveForeign }: KnownValuesOpti
     async ownRecord(handle) {
       try {
         const answer = await ask(handle, true)
-        if (answer.kind !== 'referral') return { ok: true, value: recordIn(answer) }
+        if (!isOfOthers(answer)) return { ok: true, value: recordIn(answer) }
         return refused(RC.notResponsible, `${handle.spelling} is kept by the server of its prefix's holder: ask that.`)
       } catch (error) {
         return refusalOf(error)
@@ -71,13 +71,18 @@ export function knownValues({ resolve, routes, resolveForeign }: KnownValuesOpti
       if (responsibleRoute(await routes(), handle) === undefined) return foreign(handle)
       try {
         const answer = await ask(handle, isFresh)
-        if (answer.kind === 'referral') return foreign(handle)
+        if (isOfOthers(answer)) return foreign(handle)
         return { ok: true, value: handleValuesOf(recordIn(answer)?.values ?? []) }
       } catch (error) {
         return refusalOf(error)
       }
     },
   }
+}
+
+/** Also what was fetched for a look-up: nobody has vouched for that. */
+function isOfOthers({ kind, tier }: Answer): boolean {
+  return kind === 'referral' || tier === 'upstream' || tier === 'remembered'
 }
 
 function recordIn(answer: Answer): IdentifierRecord | undefined {

@@ -61,6 +61,8 @@ export interface ResolveOptions {
   readonly isAuthenticated?: boolean
   /** In place of `limits.timeoutMs`. */
   readonly timeoutMs?: number
+  /** Default true. With false nothing counts that is only remembered past its time, or by what a referral led to. */
+  readonly takesRemembered?: boolean
   /** Told of all that is asked on the way. */
   readonly exchanges?: Exchanges
   /** Where it is asked for another server. */
@@ -177,7 +179,7 @@ function lookupCall(wanted: ResolveOptions, deadlineMs: number): Call {
     flags: certifying(wanted.isCertified),
     isAuthenticated: wanted.isAuthenticated ?? false,
     follows: wanted.follows ?? true,
-    takesRemembered: true,
+    takesRemembered: wanted.takesRemembered ?? true,
     ...(wanted.exchanges === undefined ? {} : { exchanges: wanted.exchanges }),
     ...(wanted.passedOn === undefined ? {} : { passedOn: wanted.passedOn }),
   }
