@@ -258,6 +258,14 @@ test('a hundred look-ups of one identifier ask once', async () => {
   expect(server.requests.length).toBe(1)
 })
 
+test('look-ups of many identifiers of one prefix ask the parent for it once', async () => {
+  const server = await scripted(right)
+  const { ask, parent } = await below([server.address])
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, place) => ask(`88.1/x${place}`)))
+  expect(answers.every(({ kind }) => kind === 'found')).toBe(true)
+  expect([parent.requests.length, server.requests.length]).toEqual([1, 20])
+})
+
 test('values that are not public stay where they are', async () => {
   const secret = { ...value(2, 'KEY', 'secret'), permissions: 0b1100 }
   const server = await scripted((request) => valuesTo(request, [url, secret]))

@@ -225,7 +225,8 @@ function prefixOf(handle: string): string {
 
 /** What nobody has signed is not remembered for those who want it signed. */
 function nameOf(prefix: string, { flags }: Call): string {
-  return hasFlag(flags, FLAG.certify) ? `certified ${prefix}` : prefix
+  // Always with a word in front: a handle may begin with any.
+  return `${hasFlag(flags, FLAG.certify) ? 'certified' : 'plain'} ${prefix}`
 }
 
 function referralIn(body: Body): { readonly handle: string; readonly values: readonly HandleValue[] } {

@@ -306,6 +306,17 @@ describe('where a referral led', () => {
     expect(parent.requests.length).toBe(times)
   })
 
+  test('for a prefix that is called like a certified one changes nothing of that', async () => {
+    const key = generateKeyPairSync('ed25519')
+    const node = await changing((request) => signedBy(key.privateKey, valuesTo(request, [url])))
+    const octets = siteOctets({ addresses: [node.address], publicKey: key.publicKey })
+    const root = await changing((request) => valuesTo(request, [value(1, 'HS_SITE', octets)]))
+    const start = { kind: 'root' as const, servers: [root.address], publicKey: key.publicKey }
+    const client = clientOf({ start })
+    expect(await outcome(client, 'certified 88.1/x')).toBe('found')
+    expect(await outcome(client, '88.1/x', { isCertified: true })).toBe('signature-invalid')
+  })
+
   test('by what nobody has signed is not followed by a look-up that is certified', async () => {
     const key = generateKeyPairSync('ed25519')
     const child = await changing((request) => signedBy(key.privateKey, valuesTo(request, [url])))
