@@ -10,6 +10,8 @@
  * Who cannot be asked is never taken for "not registered": the last answer is given, marked stale, or the look-up fails.
  */
 
+import type { Identifier } from '../identifier/identifier.js'
+import { routingCandidates } from '../identifier/prefix-record.js'
 import { startLookupSpan } from '../observability/spans.js'
 import type { Clock } from '../platform/clock.js'
 import { isUnavailable, NodeError } from '../platform/errors.js'
@@ -94,14 +96,14 @@ class Lookups {
 
   answer(query: Query, target: Target): Answer | Promise<Answer> {
     const { cache } = this.options
-    const { key, prefix } = query.identifier
+    const { key } = query.identifier
     if (query.authoritative !== true) {
       const held = cache.find(key, target.route)
       if (held !== undefined) {
         query.trace?.step('remembered', 'hit')
         return held
       }
-      if (target.route === '') cache.requireSomebody(prefix)
+      if (target.route === '') cache.requireSomebody(longestPrefix(query.identifier))
     }
     query.trace?.step('remembered', query.authoritative ? 'skipped' : 'miss')
     return this.joined(query, target)
@@ -166,7 +168,7 @@ class Lookups {
   private instead({ identifier, trace }: Query, { route }: Target, error: unknown): Answer {
     const { cache, onSuspicion } = this.options
     if (!(error instanceof NodeError)) throw error
-    if (error.code === 'prefix-not-served' && route === '') cache.noteNobody(identifier.prefix, error.message)
+    if (error.code === 'prefix-not-served' && route === '') cache.noteNobody(longestPrefix(identifier), error.message)
     if (!isUnavailable(error)) throw error
     if (isSuspicious(error)) onSuspicion?.(identifier.key, error)
     const held = cache.findStale(identifier.key, route)
@@ -174,6 +176,11 @@ class Lookups {
     if (held === undefined) throw error
     return held
   }
+}
+
+/** The record of a prefix goes by the prefix it names: of `0.NA` itself nothing is said by it. */
+function longestPrefix(identifier: Identifier): string {
+  return routingCandidates(identifier)[0]!
 }
 
 /** What is asked of other nodes, and what each says, goes into the trace of the look-up and into a span. */

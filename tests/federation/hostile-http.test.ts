@@ -188,6 +188,18 @@ describe('what it says rightly counts', () => {
     expect(requests).toBe(1)
   })
 
+  test('that nobody has the prefix that the record of a prefix is of, which is remembered for that prefix alone', async () => {
+    const asked: string[] = []
+    const url = await serve((request, response) => {
+      asked.push(decodeURIComponent(request.url!.split('/').at(-1)!.split('?')[0]!))
+      problem(404, 'prefix-not-served')(request, response)
+    })
+    const { ask } = looking({ JIEXI_PARENT: url })
+    for (const identifier of ['0.NA/99.1', '0.NA/99.2', '0.NA/99.1', '99.1/a'])
+      await expect(ask(identifier)).rejects.toMatchObject({ code: 'prefix-not-served' })
+    expect(asked).toEqual(['0.na/99.1', '0.na/99.2'])
+  })
+
   test('that a server of its holder answers, which is then asked, where that is allowed', async () => {
     const { site, port } = await rightNative()
     const url = await serve(problem(421, 'served-elsewhere', { referral: { prefix: '88.1', sites: [site] } }))
