@@ -64,11 +64,12 @@ interface LocalDate {
   readonly day: number
 }
 
-/** The first moment of a local day: two looks at the offset, for it may change in between. */
+/** The first moment of a local day: two looks at the offset, for it may change in between; or at midnight, which is then left out. */
 function midnight({ year, month, day }: LocalDate, timeZone: string): number {
   const asUtc = Date.UTC(year, month - 1, day)
   const guess = asUtc - offsetMs(asUtc, timeZone)
-  return asUtc - offsetMs(guess, timeZone)
+  const atMs = asUtc - offsetMs(guess, timeZone)
+  return atMs + offsetMs(atMs, timeZone) < asUtc ? guess : atMs
 }
 
 /** Local time less UTC. */

@@ -52,6 +52,21 @@ test('where clocks change, a day has 23 or 25 hours, and days follow each other 
   expect(period.key).toBe('2027-01-01')
 })
 
+test.each(['America/Santiago', 'America/Havana', 'Atlantic/Azores', 'Asia/Beirut', 'Africa/Cairo'])(
+  'in %s, where a day may begin at one o’clock, each day follows the one before, and is found by its name',
+  (zone) => {
+    let period = periodAt('daily', utc('2024-01-01T12:00'), zone)
+    for (let day = 0; day < 2 * 365; day++) {
+      expect(periodNamed('daily', period.key, zone)).toEqual(period)
+      const next = periodAt('daily', period.toMs, zone)
+      expect(next.fromMs).toBe(period.toMs)
+      expect(next.key > period.key).toBe(true)
+      period = next
+    }
+    expect(period.key).toBe('2025-12-31')
+  },
+)
+
 test('a period is found by its name, and whatever is none is refused with an example', () => {
   for (const [cadence, key] of [
     ['daily', '2028-02-29'],
