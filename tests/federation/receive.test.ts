@@ -168,6 +168,8 @@ test.each<[string, unknown, string, RegExp]>([
   ['with a digest that is none', { ...PART, contentSha256: 'x' }, 'request-malformed', /contentSha256/],
   ['at no time', { ...PART, at: 'yesterday' }, 'request-malformed', /at is/],
   ['at a day that there is not', { ...PART, at: '2026-13-31T12:00:00Z' }, 'request-malformed', /at is/],
+  ['at a day that its month has not', { ...PART, at: '2026-02-30T12:00:00Z' }, 'request-malformed', /at is/],
+  ['in a year that there was not', { ...PART, at: '0000-01-31T12:00:00Z' }, 'request-malformed', /at is/],
   ['with a template that cannot be stored', { ...PART, template: 'a\0' }, 'request-malformed', /template/],
   ['of an unknown kind', { ...PART, kind: 'grant' }, 'request-malformed', /kind/],
   ['that is null', null, 'request-malformed', /object/],

@@ -38,7 +38,8 @@ const SHA256 = /^[\da-f]{64}$/
 const MAX_TEMPLATE_LENGTH = 64
 /** Of delegated prefixes, in a refusal. */
 const MAX_NAMED = 10
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
+const TIME = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
+const TO_SECONDS = '2026-01-31T12:00:00'.length
 
 export function judge(change: unknown, delegated: ReadonlyMap<string, DelegatedPrefix>): Result<Judged, Why> {
   if (typeof change !== 'object' || change === null) return malformed('It is no object.')
@@ -63,8 +64,7 @@ function judgeIdentifier(
     return malformed(`template is no text of at most ${MAX_TEMPLATE_LENGTH} characters.`)
   if (contentSha256 !== null && !(typeof contentSha256 === 'string' && SHA256.test(contentSha256)))
     return malformed('contentSha256 is neither null nor 64 hexadecimal digits.')
-  if (typeof at !== 'string' || !TIME.test(at) || Number.isNaN(Date.parse(at)))
-    return malformed('at is no time such as 2026-01-31T12:00:00.000Z.')
+  if (typeof at !== 'string' || !isTime(at)) return malformed('at is no time such as 2026-01-31T12:00:00.000Z.')
   const why = outside(routingCandidates(parsed.value), delegated)
   if (why !== undefined) return { ok: false, ...why }
   return {
@@ -93,6 +93,12 @@ function judgePrefix(
   const why = outside(withAncestors(parsed.value), delegated)
   if (why !== undefined) return { ok: false, ...why }
   return { ok: true, value: { kind: 'prefix', prefix: parsed.value, version: Number(version), state } }
+}
+
+/** Whether it is written like one, and is one: 30 February is read as a day of March elsewhere, and the database takes none. */
+function isTime(text: string): boolean {
+  const atMs = TIME.test(text) ? Date.parse(text) : Number.NaN
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().slice(0, TO_SECONDS) === text.slice(0, TO_SECONDS)
 }
 
 function withAncestors(prefix: string): string[] {
