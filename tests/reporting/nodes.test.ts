@@ -145,6 +145,14 @@ test('bad data is refused with all its faults, and whoever may not report is tol
   const fields = faults.map(({ field }: { field: string }) => field).join()
   for (const field of ['revision', 'period.key', 'data.items[0].enterpriseId', 'more']) expect(fields).toContain(field)
 
+  for (const [field, value] of [
+    ['revision', 2 ** 31],
+    ['part', 2 ** 31],
+  ] as const)
+    expect(await report('T11', { ...document, [field]: value })).toMatchObject({
+      status: 400,
+      body: { faults: [{ field }] },
+    })
   expect((await report('T99', document)).status).toBe(400)
   expect((await report('T11', document, {})).status).toBe(401)
   const foreign = await report('T11', { ...document, node: '88.999' })
@@ -167,6 +175,9 @@ test('lists of what was received page by key, and can be narrowed', async () => 
   const narrowed = await read(top, '/v1/received-reports?table=T2&node=88.118')
   expect(narrowed.items.every(({ table }: Listed) => table === 'T2')).toBe(true)
   expect((await read(top, '/v1/received-reports?node=88.1')).items).toEqual([])
+  for (const wrong of ['table=T12', 'node=%00', 'period=%00', 'after=T2'])
+    expect((await fetch(`${top.url}/v1/received-reports?${wrong}`, { headers: bearer(top.adminKey) })).status).toBe(400)
+  expect((await fetch(`${below.url}/v1/reports?table=%00`, { headers: bearer(below.adminKey) })).status).toBe(400)
 })
 
 test('the schema of each table is published, and valid as a schema', async () => {
@@ -253,7 +264,7 @@ test('what an enterprise says of itself is kept as it is, and refused with its f
   expect((await say('acme', said)).status).toBe(200)
   expect(await read(below, '/v1/enterprises/acme/reporting')).toEqual(said)
   expect((await say('acme', { subject: { name: '' } })).status).toBe(400)
-  expect((await say('nobody', said)).status).toBe(404)
+  for (const nobody of ['nobody', '%00']) expect((await say(nobody, said)).status).toBe(404)
   expect((await say('acme', said, acme.apiKey)).status).toBe(403)
 })
 

@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { NodeError } from '../../platform/errors.js'
 import { answers, operation } from '../../protocols/rest/documented.js'
 import type { Scope } from '../../protocols/rest/door.js'
+import { isStorable } from '../../registry/checks.js'
 import { findEnterprise } from '../../registry/enterprises.js'
 import { lockStanding } from '../../registry/standing.js'
 import { authorize } from '../../security/authorize.js'
@@ -67,6 +68,7 @@ export function enterpriseReportingRoutes({ app, door, authenticate }: Scope): v
       const principal = await authenticate(request)
       authorize(principal, 'administer')
       const { id } = request.params
+      if (!isStorable(id)) throw new NodeError('not-found', `There is no enterprise ${id}.`)
       const { subject, resolution, applications } = request.body
       const asJson = (said: unknown) => (said === undefined ? null : JSON.stringify(said))
       await registry.db.transaction(async (tx) => {

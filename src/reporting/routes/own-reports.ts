@@ -89,7 +89,7 @@ function listRoute({ app, door, authenticate }: Scope): void {
           secured: true,
         }),
         querystring: PageQuery({
-          table: Type.Optional(Type.String({ maxLength: 64 })),
+          table: Type.Optional(Type.Enum(TABLES)),
           state: Type.Optional(Type.Enum(['due', 'delivered', 'refused'])),
         }),
         ...answers(200, 'A page', { [json]: Page(AnyObject) }),

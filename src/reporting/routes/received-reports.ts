@@ -21,7 +21,7 @@ import { authorize } from '../../security/authorize.js'
 import type { Principal } from '../../security/principal.js'
 import { unpacked } from '../duty/ledger.js'
 import { type Quota, receiveReport } from '../received/receive.js'
-import { type Report, reportFaults } from '../tables/report-shape.js'
+import { PERIOD_KEY, type Report, reportFaults } from '../tables/report-shape.js'
 import { TABLES } from '../tables/tables.js'
 import { idOf, numberAfter, requireTable } from './parameters.js'
 
@@ -110,9 +110,9 @@ function listRoute({ app, door, authenticate }: Scope): void {
       schema: {
         ...operation({ tag, summary: 'What was received, newest first', secured: true }),
         querystring: PageQuery({
-          node: Type.Optional(Type.String({ maxLength: 255 })),
-          table: Type.Optional(Type.String({ maxLength: 64 })),
-          period: Type.Optional(Type.String({ maxLength: 64 })),
+          node: Type.Optional(Type.String({ maxLength: 255, pattern: '^[^\\u0000]*$' })),
+          table: Type.Optional(Type.Enum(TABLES)),
+          period: Type.Optional(Type.String({ pattern: PERIOD_KEY })),
         }),
         ...answers(200, 'A page', { [json]: Page(AnyObject) }),
       },

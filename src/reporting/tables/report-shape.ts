@@ -7,6 +7,10 @@ import { closed, Time } from './shapes.js'
 import { REPORT_TABLES, TABLES, type TableName } from './tables.js'
 
 export const FORMAT_VERSION = 1
+/** Four octets with a sign, as they are stored. */
+const MOST = 2 ** 31 - 1
+
+export const PERIOD_KEY = '^[\\w.-]{1,64}$'
 
 export function reportShape(table: TableName) {
   return Type.Object(
@@ -21,15 +25,15 @@ export function reportShape(table: TableName) {
       }),
       period: Type.Object(
         {
-          key: Type.String({ pattern: '^[\\w.-]{1,64}$', examples: ['2026-11-25'] }),
+          key: Type.String({ pattern: PERIOD_KEY, examples: ['2026-11-25'] }),
           from: Time,
           to: Time,
           timeZone: Type.String({ examples: ['Asia/Shanghai'] }),
         },
         closed,
       ),
-      revision: Type.Integer({ minimum: 1, description: 'the larger one replaces the smaller' }),
-      part: Type.Integer({ minimum: 1 }),
+      revision: Type.Integer({ minimum: 1, maximum: MOST, description: 'the larger one replaces the smaller' }),
+      part: Type.Integer({ minimum: 1, maximum: MOST }),
       isLast: Type.Boolean({ description: 'no further part follows' }),
       collectedAt: Time,
       missing: Type.Array(Type.Object({ field: Type.String(), reason: Type.String() }, closed), {
