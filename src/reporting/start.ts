@@ -45,7 +45,7 @@ export async function startReporting({ config, db, clock, log, life }: StartRepo
 }
 
 /** A node above without an API key is one to ask, not one to report to. */
-function destinationsOf({ parent, parentApiKey, reportFolder }: Config): readonly Destination[] {
+function destinationsOf({ parent, parentApiKey, reportFolder }: ReportSettings): readonly Destination[] {
   const url = parent?.find((address) => /^https?:/i.test(address))
   return [
     ...(url !== undefined && parentApiKey !== undefined ? [nodeDestination({ url, apiKey: parentApiKey })] : []),
@@ -53,16 +53,33 @@ function destinationsOf({ parent, parentApiKey, reportFolder }: Config): readonl
   ]
 }
 
+type ReportSettings = Pick<
+  Config,
+  | 'role'
+  | 'timeZone'
+  | 'nodePrefix'
+  | 'parent'
+  | 'parentApiKey'
+  | 'reportFolder'
+  | 'receivedReports'
+  | 'receivedReportBytes'
+>
+
 /** For the REST door. */
-export function reportRoutes({
-  role,
-  timeZone,
-  receivedReports: documents,
-  receivedReportBytes: octets,
-}: Pick<Config, 'role' | 'timeZone' | 'receivedReports' | 'receivedReportBytes'>): readonly ((scope: Scope) => void)[] {
+export function reportRoutes(config: ReportSettings): readonly ((scope: Scope) => void)[] {
+  const { role, timeZone, receivedReports: documents, receivedReportBytes: octets } = config
   return [
-    (scope) => ownReportRoutes(scope, { timeZone }),
+    (scope) => ownReportRoutes(scope, { timeZone, whyNone: whyNone(config) }),
     enterpriseReportingRoutes,
     ...(ROLE_FACTS[role].takesReports ? [(scope: Scope) => receivedReportRoutes(scope, { documents, octets })] : []),
   ]
+}
+
+/** undefined: reports are made. */
+function whyNone(config: ReportSettings): string | undefined {
+  if (!ROLE_FACTS[config.role].reports) return `a node with JIEXI_ROLE=${config.role} owes none.`
+  if (config.nodePrefix === undefined) return 'JIEXI_NODE_PREFIX does not say under which prefix.'
+  return destinationsOf(config).length > 0
+    ? undefined
+    : 'neither JIEXI_PARENT with JIEXI_PARENT_API_KEY nor JIEXI_REPORTS says where to.'
 }

@@ -193,12 +193,6 @@ test('the schema of each table is published, and valid as a schema', async () =>
 })
 
 test('a report can be asked for again, and anew', async () => {
-  const resend = (name: string, body: unknown) =>
-    fetch(`${below.url}/v1/reports/${name}/resend`, {
-      method: 'POST',
-      headers: { ...bearer(below.adminKey), 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
   const again = await resend('T1/current', {})
   expect([again.status, await again.json()]).toEqual([202, { deliveries: 2 }])
   expect((await resend('T3/2020-01-01', {})).status).toBe(404)
@@ -206,6 +200,27 @@ test('a report can be asked for again, and anew', async () => {
   expect((await resend('T3/2026-01-01', { anew: true })).status).toBe(202)
   const received = await untilReceived('T3')
   expect(received).toMatchObject({ period: '2026-01-01', revision: 1 })
+})
+
+test.each(['T8', 'month'])(
+  'a %s of what has not ended is not collected, for it would stand for the whole',
+  async (table) => {
+    const today = new Date(Date.now() + 8 * 3_600_000).toISOString().slice(0, table === 'month' ? 7 : 10)
+    for (const period of [today, table === 'month' ? '2999-01' : '2999-01-01']) {
+      const refused = await resend(`${table}/${period}`, { anew: true })
+      expect([refused.status, await refused.json()]).toMatchObject([400, { faults: [{ field: 'period' }] }])
+    }
+  },
+)
+
+test('nothing is promised of events that have no number, nor of reports where none are made', async () => {
+  for (const period of ['%00', 'current']) expect((await resend(`event/${period}`, {})).status).toBe(400)
+  expect((await resend('event/event-999', { anew: true })).status).toBe(404)
+  const nowhere = await resend('T8/2026-01-01', { anew: true }, top)
+  expect([nowhere.status, await nowhere.json()]).toMatchObject([
+    400,
+    { detail: expect.stringContaining('JIEXI_NODE_PREFIX') },
+  ])
 })
 
 test('the command lists what was reported, and has it sent again', async () => {
@@ -273,6 +288,14 @@ async function read(node: TestNode, address: string): Promise<any> {
   const response = await fetch(node.url + address, { headers: bearer(node.adminKey) })
   if (!response.ok) throw new Error(`${address}: ${response.status} ${await response.text()}`)
   return response.json()
+}
+
+function resend(name: string, body: unknown, node = below): Promise<Response> {
+  return fetch(`${node.url}/v1/reports/${name}/resend`, {
+    method: 'POST',
+    headers: { ...bearer(node.adminKey), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
 }
 
 interface Answer {

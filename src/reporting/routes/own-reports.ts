@@ -17,7 +17,7 @@ import { DEFAULT_PAGE, Page, PageQuery } from '../../protocols/rest/schemas.js'
 import { authorize } from '../../security/authorize.js'
 import { eventData, listEvents } from '../duty/events.js'
 import { sendAgain, unpacked } from '../duty/ledger.js'
-import { isPeriodic } from '../duty/owed.js'
+import { isPeriodic, SETTLED_AFTER_MS } from '../duty/owed.js'
 import { periodNamed } from '../periods.js'
 import { REPORT_SCHEMAS } from '../tables/report-shape.js'
 import { isTable, REPORT_TABLES, TABLES, type TableName } from '../tables/tables.js'
@@ -28,11 +28,17 @@ const json = 'application/json'
 const AnyObject: TSchema = Type.Object({}, { additionalProperties: true })
 const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) })
 
-export function ownReportRoutes(scope: Scope, { timeZone }: { readonly timeZone: string }): void {
+export interface OwnReportOptions {
+  readonly timeZone: string
+  /** Absent: reports are made, and go somewhere. */
+  readonly whyNone?: string | undefined
+}
+
+export function ownReportRoutes(scope: Scope, options: OwnReportOptions): void {
   schemaRoutes(scope)
   listRoute(scope)
   documentRoutes(scope)
-  resendRoute(scope, timeZone)
+  resendRoute(scope, options)
   eventsRoute(scope)
 }
 
@@ -158,8 +164,8 @@ function documentRoutes({ app, door, authenticate }: Scope): void {
   )
 }
 
-function resendRoute({ app, door, authenticate }: Scope, timeZone: string): void {
-  const { db } = door.registry
+function resendRoute({ app, door, authenticate }: Scope, { timeZone, whyNone }: OwnReportOptions): void {
+  const { db, clock } = door.registry
   app.post(
     '/v1/reports/:table/:period/resend',
     {
@@ -168,7 +174,7 @@ function resendRoute({ app, door, authenticate }: Scope, timeZone: string): void
           tag,
           summary: 'Send a report again',
           description:
-            'As it was made, to every destination; with `anew` it is collected again and sent as the next revision, which also serves for a period that no report was made of.',
+            'As it was made, to every destination; with `anew` it is collected again and sent as the next revision, which also serves for a period that has ended and no report was made of.',
           secured: true,
         }),
         params: Type.Object({ table: Type.String({ maxLength: 64 }), period: Type.String({ maxLength: 64 }) }),
@@ -184,9 +190,11 @@ function resendRoute({ app, door, authenticate }: Scope, timeZone: string): void
       authorize(await authenticate(request), 'administer')
       const { period } = request.params
       const table = requireTable(request.params.table)
-      requirePeriod(table, period, timeZone)
+      const settledAtMs = settledAt({ table, period, timeZone })
       reply.code(202)
       if (request.body.anew === true && table !== 'event') {
+        if (whyNone !== undefined) throw new NodeError('request-malformed', `No report is made here: ${whyNone}`)
+        if (settledAtMs > clock.nowMs()) throw notEnded(period, settledAtMs)
         await db.query('insert into report_request (table_name, period) values ($1, $2) on conflict do nothing', [
           table,
           period,
@@ -195,20 +203,38 @@ function resendRoute({ app, door, authenticate }: Scope, timeZone: string): void
       }
       const deliveries = await sendAgain(db, { table, period })
       if (deliveries > 0) return { deliveries }
-      throw new NodeError(
-        'not-found',
-        `No report ${table} of ${period} is kept. With "anew": true it is collected again.`,
-      )
+      const advice = table === 'event' ? '' : ' With "anew": true it is collected again.'
+      throw new NodeError('not-found', `No report ${table} of ${period} is kept.${advice}`)
     },
   )
 }
 
-/** @throws NodeError `request-malformed` */
-function requirePeriod(table: TableName, period: string, timeZone: string): void {
+interface Asked {
+  readonly table: TableName
+  readonly period: string
+  readonly timeZone: string
+}
+
+/** From when on all of the period is in the database; of a state that has no end, always. @throws NodeError `request-malformed` */
+function settledAt({ table, period, timeZone }: Asked): number {
   const { cadence } = REPORT_TABLES[table]
-  if (isPeriodic(cadence)) periodNamed(cadence, period, timeZone)
-  else if (table !== 'event' && period !== 'current')
-    throw new NodeError('request-malformed', `${table} is told whenever it changes: its period is "current".`)
+  if (isPeriodic(cadence)) return periodNamed(cadence, period, timeZone).toMs + SETTLED_AFTER_MS
+  if (table === 'event') requirePeriodLike(period, EVENT, 'Reports of events are named like "event-7".')
+  else requirePeriodLike(period, CURRENT, `${table} is told whenever it changes: its period is "current".`)
+  return Number.NEGATIVE_INFINITY
+}
+
+const CURRENT = /^current$/
+const EVENT = /^event-\d{1,15}$/
+
+function requirePeriodLike(period: string, pattern: RegExp, reason: string): void {
+  if (!pattern.test(period)) throw new NodeError('request-malformed', reason, { faults: [{ field: 'period', reason }] })
+}
+
+/** What is counted of a period that goes on would stand for the whole of it. */
+function notEnded(period: string, settledAtMs: number): NodeError {
+  const reason = `${period} can be collected from ${new Date(settledAtMs).toISOString()} on, when it has ended and all of it is stored.`
+  return new NodeError('request-malformed', reason, { faults: [{ field: 'period', reason }] })
 }
 
 function eventsRoute({ app, door, authenticate }: Scope): void {
