@@ -53,7 +53,7 @@ export async function explain(door: RestOptions, query: Query, principal: Princi
     ...(authority.kind === 'foreign' ? {} : { authority: explainedAuthority(authority) }),
     steps,
     elapsedMs: took,
-    ...(await propagationIn(door, outcome, identifier.key)),
+    ...(authority.kind === 'registry' ? await propagationIn(door, outcome, identifier.key) : {}),
     ...('error' in outcome ? explainedError(outcome.error) : explainedAnswer(outcome.answer, door.clock.nowMs())),
     ...('answer' in outcome && outcome.answer.kind === 'found'
       ? {
