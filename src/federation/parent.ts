@@ -46,7 +46,7 @@ interface Asked {
 }
 
 function isApi(address: string): boolean {
-  return /^https?:/.test(address)
+  return /^https?:/i.test(address)
 }
 
 function nativeParent(options: ParentOptions, servers: readonly ServerAddress[]): ForeignNode {

@@ -145,6 +145,12 @@ describe('what it says rightly counts', () => {
     expect(Date.now() - answer.asOfMs!).toBeGreaterThanOrEqual(120_000)
   })
 
+  test('whatever case its address is written in', async () => {
+    const url = await serve(sending(octetsOf(RECORD)))
+    const { ask } = looking({ JIEXI_PARENT: url.replace('http', 'HTTP') })
+    expect(await ask('88.1/x')).toMatchObject({ kind: 'found', version: 3 })
+  })
+
   test('a record compressed all the same', async () => {
     const { ask } = looking({
       JIEXI_PARENT: await serve(sending(zlib.gzipSync(octetsOf(RECORD)), { 'content-encoding': 'gzip' })),
