@@ -74,6 +74,18 @@ describe.each([
     expect([response.status, await codeOf(response)]).toEqual([404, 'prefix-not-served'])
   })
 
+  test.each(['', '?values=all'])(
+    'a look-up that has passed too many nodes ends here, however plain (%s)',
+    async (query) => {
+      const passage = { 'jiexi-via': 'a', 'jiexi-hops': '0', 'jiexi-sends': '9', 'jiexi-deadline-ms': '900' }
+      const response = await get(node(), `88.118.8/passed-on${query}`, passage)
+      expect([response.status, ((await response.json()) as { detail: string }).detail]).toEqual([
+        503,
+        expect.stringContaining('passed 8 nodes'),
+      ])
+    },
+  )
+
   test('every step is explained', async () => {
     const response = await get(node(), '88.118.8/pump?explain=1&authoritative=1')
     const { steps, ...said } = (await response.json()) as { steps: { layer: string; outcome: string }[]; tier: string }
