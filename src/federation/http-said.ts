@@ -109,6 +109,8 @@ export interface Refusal {
 
 const MAX_DETAIL = 500
 const MAX_SITES = 8
+/** Base64: routes are kept, a thousand of them. */
+const MAX_SITE_LENGTH = 8_192
 
 function refusalIn({ body, headers, status, from }: SaidResponse): Refusal {
   if (!headers['content-type']?.startsWith('application/problem+json'))
@@ -129,7 +131,8 @@ function refusalIn({ body, headers, status, from }: SaidResponse): Refusal {
 function referralIn(said: unknown): Referral | undefined {
   const { prefix, sites } = Object(said) as { readonly prefix?: unknown; readonly sites?: unknown }
   if (typeof prefix !== 'string' || !Array.isArray(sites)) return undefined
-  const texts = sites.filter((site): site is string => typeof site === 'string').slice(0, MAX_SITES)
+  const isSite = (site: unknown): site is string => typeof site === 'string' && site.length <= MAX_SITE_LENGTH
+  const texts = sites.filter(isSite).slice(0, MAX_SITES)
   return texts.length === 0 ? undefined : { prefix, sites: texts.map((site) => Buffer.from(site, 'base64')) }
 }
 

@@ -235,6 +235,14 @@ describe('what it says rightly counts', () => {
     expect(requests).toBe(2)
   })
 
+  test('a site that is too large to be kept is none', async () => {
+    const { site, port } = await rightNative()
+    const large = Buffer.concat([Buffer.from(site, 'base64'), Buffer.alloc(500_000)]).toString('base64')
+    const url = await serve(problem(421, 'served-elsewhere', { referral: { prefix: '88.1', sites: [large] } }))
+    const { ask } = looking({ JIEXI_PARENT: url, JIEXI_PEER_NETWORKS: `parent=127.0.0.1:${port}` })
+    await expect(ask('88.1/x')).rejects.toThrow('status 421')
+  })
+
   test('a referral for a prefix that is none of the identifier counts for nothing', async () => {
     const { site, port } = await rightNative()
     const url = await serve(problem(421, 'served-elsewhere', { referral: { prefix: '88.9', sites: [site] } }))
