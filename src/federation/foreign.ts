@@ -110,9 +110,10 @@ class Lookups {
   }
 
   private joined(query: Query, target: Target): Answer | Promise<Answer> {
-    const { key } = query.identifier
     if (query.passage !== undefined) this.passing.requireNoCircle(query.passage)
-    const flight = query.authoritative === true ? undefined : this.underWay.get(key)
+    // By the delegation, too: what an ended one is still asked for is no answer to whoever comes after.
+    const way = `${target.route} ${query.identifier.key}`
+    const flight = query.authoritative === true ? undefined : this.underWay.get(way)
     if (flight !== undefined) {
       query.trace?.step('upstream', 'joined')
       // One that comes back from where it was sent waits for itself here: in place of a circle, its asker's time-out.
@@ -120,14 +121,14 @@ class Lookups {
     }
     const answer = this.ask(query, target)
     // What another node allows it to cost is too little for others to rely on.
-    if (query.passage === undefined) this.remember(key, answer)
+    if (query.passage === undefined) this.remember(way, answer)
     return answer
   }
 
-  private remember(key: string, answer: Promise<Answer>): void {
-    this.underWay.set(key, answer)
+  private remember(way: string, answer: Promise<Answer>): void {
+    this.underWay.set(way, answer)
     const land = () => {
-      if (this.underWay.get(key) === answer) this.underWay.delete(key)
+      if (this.underWay.get(way) === answer) this.underWay.delete(way)
     }
     answer.then(land, land)
   }

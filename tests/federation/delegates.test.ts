@@ -46,6 +46,22 @@ test('a delegation that changes or ends is not used any more, at the next look-u
   expect([local(), first.server.requests.length, second.server.requests.length]).toEqual([2, 1, 1])
 })
 
+test('a look-up that is under way by a delegation that has ended is joined by none that comes after', async () => {
+  const second = await holderOf('88.118.8', 'https://two.example')
+  const silent = await tcpServer(() => undefined)
+  cleanUps.push(() => silent.close())
+  const { ask, routes } = looking({
+    JIEXI_PROXIED_PREFIXES: 'all',
+    JIEXI_PEER_NETWORKS: `88.118.8=127.0.0.1:${silent.address.port},${second.allowed}`,
+  })
+  const service = { handle: '', sites: [siteOctets({ addresses: [silent.address] })] }
+  routes.set('88.118.8', { prefix: '88.118.8', state: 'active', selfBuilt: { service, version: 1 } })
+  const before = expect(ask('88.118.8/x')).rejects.toMatchObject({ code: 'authority-unavailable' })
+  routes.set('88.118.8', second.route(2))
+  expect(await ask('88.118.8/x')).toMatchObject({ record: { values: [{ data: 'https://two.example' }] } })
+  await before
+})
+
 test('a private network that is allowed for one holder is not allowed for another', async () => {
   const holder = await holderOf('88.118.8', 'https://example.com')
   const { ask, routes, suspicions } = looking({ JIEXI_PROXIED_PREFIXES: 'all', JIEXI_PEER_NETWORKS: holder.allowed })
