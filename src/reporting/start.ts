@@ -68,8 +68,9 @@ type ReportSettings = Pick<
 /** For the REST door. */
 export function reportRoutes(config: ReportSettings): readonly ((scope: Scope) => void)[] {
   const { role, timeZone, receivedReports: documents, receivedReportBytes: octets } = config
+  const destinations = destinationsOf(config).map(({ name }) => name)
   return [
-    (scope) => ownReportRoutes(scope, { timeZone, whyNone: whyNone(config) }),
+    (scope) => ownReportRoutes(scope, { timeZone, destinations, whyNone: whyNone(config) }),
     enterpriseReportingRoutes,
     ...(ROLE_FACTS[role].takesReports ? [(scope: Scope) => receivedReportRoutes(scope, { documents, octets })] : []),
   ]

@@ -238,9 +238,31 @@ test('a document that is refused is set aside with the reason, one that always f
     { table: 'T4', state: 'refused', problem: '400 no such template' },
   ])
   top.answer = undefined
-  await sendAgain(at.db, { table: 'T4', period: '2026-11-25' })
+  await sendAgain(at.db, { table: 'T4', period: '2026-11-25', destinations: ['top'] })
   await untilDelivered()
   expect(top.of('T4')).toHaveLength(1)
+})
+
+test('a destination that is new is told the states that others know, and gets the rest when it is asked for', async () => {
+  const [old, added] = [scriptedDestination('old'), scriptedDestination('added')]
+  const before = at.duty({ destinations: [old] })
+  before.start()
+  await before.tick()
+  at.clock.advanceMs(DAY_MS)
+  await before.tick()
+  await vi.waitUntil(() => old.of('T1').length === 1 && old.of('T4').length === 1, { timeout: 10_000 })
+  await before.stop()
+
+  const after = at.duty({ destinations: [added] })
+  after.start()
+  await after.tick()
+  await vi.waitUntil(() => ['T1', 'T2', 'T11'].every((table) => added.of(table as 'T1').length === 1), {
+    timeout: 10_000,
+  })
+  expect(added.of('T4')).toEqual([])
+  expect(await sendAgain(at.db, { table: 'T4', period: '2026-11-25', destinations: ['added'] })).toBe(1)
+  await vi.waitUntil(() => added.of('T4').length === 1, { timeout: 10_000 })
+  expect(added.of('T4')).toEqual(old.of('T4'))
 })
 
 test('a period can be collected anew: it comes as the next revision, and brings back no period', async () => {

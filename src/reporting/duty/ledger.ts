@@ -143,14 +143,27 @@ export async function noteAttempt(db: Database, attempt: Attempt): Promise<void>
   })
 }
 
-/** Whether anything of that name was made, and is to be sent again now. */
-export async function sendAgain(db: Queryable, { table, period }: Named): Promise<number> {
+/** To destinations that came after it was made. */
+export async function sendToNew(db: Queryable, { table, period, destinations }: Addressed): Promise<void> {
+  await db.query(`${TO_EACH} on conflict do nothing`, [table, period, destinations])
+}
+
+interface Addressed extends Named {
+  readonly destinations: readonly string[]
+}
+
+const TO_EACH = `
+  insert into report_delivery (report_id, destination)
+  select r.id, destination from report r, unnest($3::text[]) as destination
+  where r.table_name = $1 and r.period = $2 and r.body is not null
+    and r.revision = (select max(revision) from report n where n.table_name = $1 and n.period = $2 and n.is_complete)`
+
+/** To the destinations that there are now, also to those that came after it was made. Gives how many deliveries are due. */
+export async function sendAgain(db: Queryable, { table, period, destinations }: Addressed): Promise<number> {
   const rows = await db.query(
-    `update report_delivery set state = 'due', attempts = 0, delivered_at = null
-     from report r where r.id = report_id and r.table_name = $1 and r.period = $2 and r.body is not null
-       and r.revision = (select max(revision) from report n where n.table_name = $1 and n.period = $2 and n.is_complete)
+    `${TO_EACH} on conflict (report_id, destination) do update set state = 'due', attempts = 0, delivered_at = null
      returning report_id`,
-    [table, period],
+    [table, period, destinations],
   )
   return rows.length
 }

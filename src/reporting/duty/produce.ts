@@ -10,7 +10,7 @@ import type { Period } from '../periods.js'
 import { FORMAT_VERSION, type Report } from '../tables/report-shape.js'
 import type { TableName } from '../tables/tables.js'
 import { requireLease } from './lease.js'
-import { completeRevision, forgetIncomplete, newestRevision, storePart } from './ledger.js'
+import { completeRevision, forgetIncomplete, newestRevision, sendToNew, storePart } from './ledger.js'
 
 export interface Producing {
   readonly db: Database
@@ -48,7 +48,7 @@ export async function produce(producing: Producing, task: Task): Promise<number>
   return revision
 }
 
-/** Only if it is another state than the one reported last; undefined: it is the same. */
+/** Only if it is another state than the one reported last; undefined: it is the same, and goes to whoever was not sent it. */
 export async function produceChanged(producing: Producing, task: Task): Promise<number | undefined> {
   const parts: Part[] = []
   const digest = createHash('sha256')
@@ -57,8 +57,13 @@ export async function produceChanged(producing: Producing, task: Task): Promise<
     digest.update(JSON.stringify([part.data, part.missing ?? []]))
     parts.push(part)
   })
-  const known = await newestRevision(producing.db, { table: task.table, period: task.period.key })
-  if (known?.digest.equals(digest.digest())) return undefined
+  const { db, destinations } = producing
+  const named = { table: task.table, period: task.period.key }
+  const known = await newestRevision(db, named)
+  if (known?.digest.equals(digest.digest())) {
+    await sendToNew(db, { ...named, destinations })
+    return undefined
+  }
   const collect: Collect = async (_collecting, give) => {
     for (const part of parts) await give(part)
   }

@@ -30,7 +30,9 @@ const ById = Type.Object({ id: Type.String({ pattern: '^\\d{1,15}$' }) })
 
 export interface OwnReportOptions {
   readonly timeZone: string
-  /** Absent: reports are made, and go somewhere. */
+  /** Names of those that reports go to. */
+  readonly destinations: readonly string[]
+  /** Why no report is made here; absent: they are. */
   readonly whyNone?: string | undefined
 }
 
@@ -164,7 +166,7 @@ function documentRoutes({ app, door, authenticate }: Scope): void {
   )
 }
 
-function resendRoute({ app, door, authenticate }: Scope, { timeZone, whyNone }: OwnReportOptions): void {
+function resendRoute({ app, door, authenticate }: Scope, { timeZone, destinations, whyNone }: OwnReportOptions): void {
   const { db, clock } = door.registry
   app.post(
     '/v1/reports/:table/:period/resend',
@@ -191,9 +193,9 @@ function resendRoute({ app, door, authenticate }: Scope, { timeZone, whyNone }: 
       const { period } = request.params
       const table = requireTable(request.params.table)
       const settledAtMs = settledAt({ table, period, timeZone })
+      if (whyNone !== undefined) throw new NodeError('request-malformed', `No report is made here: ${whyNone}`)
       reply.code(202)
       if (request.body.anew === true && table !== 'event') {
-        if (whyNone !== undefined) throw new NodeError('request-malformed', `No report is made here: ${whyNone}`)
         if (settledAtMs > clock.nowMs()) throw notEnded(period, settledAtMs)
         await db.query('insert into report_request (table_name, period) values ($1, $2) on conflict do nothing', [
           table,
@@ -201,7 +203,7 @@ function resendRoute({ app, door, authenticate }: Scope, { timeZone, whyNone }: 
         ])
         return {}
       }
-      const deliveries = await sendAgain(db, { table, period })
+      const deliveries = await sendAgain(db, { table, period, destinations })
       if (deliveries > 0) return { deliveries }
       const advice = table === 'event' ? '' : ' With "anew": true it is collected again.'
       throw new NodeError('not-found', `No report ${table} of ${period} is kept.${advice}`)
