@@ -4,6 +4,7 @@ import { NodeError } from '../platform/errors.js'
 import type { Database, Queryable } from '../platform/postgres.js'
 import { authorize } from '../security/authorize.js'
 import type { Principal } from '../security/principal.js'
+import { isStorable } from './checks.js'
 import type { ImportOptions } from './import-options.js'
 import type { Registry } from './registry.js'
 
@@ -79,7 +80,7 @@ export async function requireImport(db: Queryable, principal: Principal, id: str
 
 /** As `requireImport`, for a key whose scope has been looked at. */
 export async function requireOwn(db: Queryable, principal: Principal, id: string): Promise<ImportJob> {
-  const [row] = await db.query<JobRow>(`select ${JOB_COLUMNS} from import where id = $1`, [id])
+  const [row] = isStorable(id) ? await db.query<JobRow>(`select ${JOB_COLUMNS} from import where id = $1`, [id]) : []
   const { enterpriseId } = holderOf(principal)
   const visible = row !== undefined && (principal.kind === 'administrator' || row.enterprise_id === enterpriseId)
   if (visible) return jobOf(row)

@@ -202,6 +202,7 @@ describe('what is refused', () => {
   })
 
   test('the imports of others are not there', async () => {
+    expect((await call('/v1/imports/%00')).status).toBe(404)
     await open({ ...CSV, id: 'private' })
     const other = await makeEnterprise(node, { id: 'other', prefix: '88.118.9' })
     const headers = { authorization: `Bearer ${other.apiKey}` }
