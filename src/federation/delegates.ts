@@ -48,7 +48,7 @@ export class Delegates {
     if (known?.version === version) return known.node
     void known?.node.close()
     const name = `the server of ${prefix}`
-    const options = { ...this.options, guard: this.options.guardFor(prefix) }
+    const options = { ...this.options, guard: this.options.guardFor(prefix), delegated: prefix }
     const node =
       service.sites.length > 0
         ? siteNode(name, readSites(service.sites), options)
@@ -78,6 +78,8 @@ export class Delegates {
 
 export interface SiteNodeOptions extends Omit<DelegatesOptions, 'guardFor' | 'askRecord'> {
   readonly guard: AddressGuard
+  /** The prefix that it was given. */
+  readonly delegated?: string
 }
 
 /** A service of one or more sites, each of which has all of its handles. */

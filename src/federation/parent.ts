@@ -70,7 +70,11 @@ function apiParent(options: ParentOptions, urls: readonly string[]): ForeignNode
     maxAgeMs: MAX_ROUTE_AGE_MS,
     maxStaleMs: config.maxStaleSeconds * 1000,
     nodeOf: ({ prefix, sites }) =>
-      siteNode(`the server that the parent node names for ${prefix}`, readSites(sites), { ...common, guard }),
+      siteNode(`the server that the parent node names for ${prefix}`, readSites(sites), {
+        ...common,
+        guard,
+        delegated: prefix,
+      }),
   })
   return httpNode({ ...common, urls, guard: new AddressGuard({ allowed, given: urls.map(placeOf) }), routes })
 }
