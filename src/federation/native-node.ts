@@ -69,8 +69,7 @@ export function nativeNode(options: NativeNodeOptions): ForeignNode {
       try {
         return await askNative(below.client, options, lookup)
       } catch (error) {
-        // It knows nobody in particular: then it answers itself, or says that it doesn't.
-        if (!(error instanceof NodeError) || error.code !== 'prefix-not-served') throw error
+        if (!leavesItToTheStart(error)) throw error
         return askNative(client, options, lookup)
       }
     },
@@ -81,6 +80,13 @@ export function nativeNode(options: NativeNodeOptions): ForeignNode {
     },
     close: async () => void (await Promise.all([client.close(), below?.client.close()])),
   }
+}
+
+/** Nobody in particular answers below, or one that this node does not go to: then the one above it answers, or says that it doesn't. */
+function leavesItToTheStart(error: unknown): boolean {
+  if (!(error instanceof NodeError)) return false
+  const { code, cause } = error
+  return code === 'prefix-not-served' || (cause instanceof HandleFault && cause.reason === 'address-forbidden')
 }
 
 function clientOf({ start, guard }: Pick<NativeNodeOptions, 'start' | 'guard'>): HandleClient {

@@ -85,12 +85,12 @@ describe.each(['national', 'heilongjiang', 'guangdong', 'works', 'recursive'] as
       await place(name).node.stop()
       const census = await takeCensus({ places, goods, authoritative: true })
       await place(name).node.start()
+      await untilAllFound(places, goods)
       expect(census.wrong).toEqual([])
       const own = goods.filter(({ owner }) => owner === name).length
       const others = places.length - 1
       expect(census.stale + census.unreachable).toBe(own * others)
       expect(census.right).toBe((GOODS - own) * others)
-      await untilAllFound(places, goods)
     },
     timeout,
   )

@@ -83,7 +83,7 @@ async function check({ places }: Country, goods: readonly Good[]): Promise<boole
     const { asked, right, stale, unreachable, repeated, tookMs } = census
     const others = `${stale} stale and marked, ${unreachable} clearly unreachable, ${census.wrong.length} wrong`
     say(
-      `${what}: ${asked} look-ups, ${right} right, ${others}; ${repeated} repeated when busy; ${Math.round(tookMs / 1000)} s`,
+      `${what}: ${asked} look-ups, ${right} right, ${others}; ${repeated} asked again; ${Math.round(tookMs / 1000)} s`,
     )
     return census
   }
