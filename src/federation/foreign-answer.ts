@@ -101,10 +101,16 @@ function faultOf(identifier: Identifier, { key, prefix, version, values }: Ident
 
 /**
  * Where the protocol has no versions, a number that is the same for the same content, and another one for another. It says
- * nothing about which of two is newer.
+ * nothing about which of two is newer. Times to live are no content: they run down wherever an answer is remembered.
  */
 export function contentVersion(values: readonly Value[]): number {
-  return 1 + createHash('sha256').update(encodeValues(values)).digest().readUIntBE(0, 6)
+  return (
+    1 +
+    createHash('sha256')
+      .update(encodeValues(values.map((value) => ({ ...value, ttlSeconds: 0 }))))
+      .digest()
+      .readUIntBE(0, 6)
+  )
 }
 
 /** An answer's time to live in seconds, kept within what is right for a node between others. */

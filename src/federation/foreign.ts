@@ -160,7 +160,11 @@ class Lookups {
       this.passing.during(budget, () => node.ask({ identifier, budget, isAuthoritative, own, ...told })),
     )
     trace?.step('upstream', answer.kind)
-    const dated = answer.asOfMs === undefined ? answerWith(answer, { asOfMs: clock.nowMs() }) : answer
+    const nowMs = clock.nowMs()
+    const dated = answerWith(answer, {
+      asOfMs: answer.asOfMs ?? nowMs,
+      freshUntilMs: nowMs + ttlSeconds * 1000,
+    })
     cache.put(identifier.key, { answer: dated, ttlSeconds }, route)
     return dated
   }

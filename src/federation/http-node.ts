@@ -122,7 +122,13 @@ async function askOne(
   }: ForeignLookup & { readonly signal: AbortSignal },
 ): Promise<ForeignAnswer | Refusal> {
   const { peers, guard, clock } = options
-  const exchange = await peers.get(url).enter(budget.timeLeftMs())
+  const exchange = await peers
+    .get(url)
+    .enter(budget.timeLeftMs())
+    .catch((error: unknown) => {
+      trace?.step('peer', `${url}: not asked: ${messageOf(error)}`)
+      throw error
+    })
   try {
     budget.spend(1)
     const response = await getGuarded({

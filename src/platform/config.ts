@@ -62,7 +62,8 @@ function withoutSecret(text: string): string {
 }
 
 function shown(setting: Setting<unknown>, text: string | undefined): string {
-  return setting.isSecret ? 'cannot be used' : `"${text}" cannot be used`
+  // An address may hold a password where none belongs, too.
+  return setting.isSecret ? 'cannot be used' : `"${text?.replaceAll(/\/\/[^/?#\s]*@/g, '//[hidden]@')}" cannot be used`
 }
 
 function contradictions(config: Config): Fault[] {

@@ -29,6 +29,8 @@ interface AnswerBase {
   readonly stale?: Staleness
   /** Milliseconds since the epoch at which another node said it; for answers of other nodes only. */
   readonly asOfMs?: number
+  /** Milliseconds since the epoch until which it may be given again as current; for answers of other nodes only. */
+  readonly freshUntilMs?: number
 }
 
 /** An answer from a cache may decode its record, and its prefix, when first asked for them: never copy one by spreading. */
@@ -60,15 +62,16 @@ export type Answer = Found | Withdrawn | Absent | Referral
 /** The answer again, with what is given in place of its own. */
 export function answerWith<Kind extends Answer>(
   answer: Kind,
-  other: Partial<Pick<AnswerBase, 'tier' | 'stamp' | 'stale' | 'asOfMs'>>,
+  other: Partial<Pick<AnswerBase, 'tier' | 'stamp' | 'stale' | 'asOfMs' | 'freshUntilMs'>>,
 ): Kind {
   if (answer.kind !== 'found') return { ...answer, ...other }
-  const { kind, key, prefix, version, tier, stamp, stale, asOfMs, record, faces } = answer
+  const { kind, key, prefix, version, tier, stamp, stale, asOfMs, freshUntilMs, record, faces } = answer
   const own = { kind, key, prefix, version, tier, stamp, record }
   return {
     ...own,
     ...(stale && { stale }),
     ...(asOfMs !== undefined && { asOfMs }),
+    ...(freshUntilMs !== undefined && { freshUntilMs }),
     ...(faces && { faces }),
     ...other,
   } as Kind

@@ -74,6 +74,7 @@ test('a number made of a content is the same for the same, and another for anoth
   const value = (data: string) => ({ ...PUBLIC_VALUE, index: 1, type: 'URL', data, timestampSeconds: 1 })
   expect(contentVersion([value('a')])).toBe(contentVersion([value('a')]))
   expect(contentVersion([value('a')])).not.toBe(contentVersion([value('b')]))
+  expect(contentVersion([{ ...value('a'), ttlSeconds: 7 }])).toBe(contentVersion([value('a')]))
   expect(contentVersion([])).toBeGreaterThanOrEqual(1)
   expect(Number.isSafeInteger(contentVersion([value('a')]))).toBe(true)
 })

@@ -238,6 +238,12 @@ describe('what is refused', () => {
 })
 
 describe('secrets', () => {
+  test('a password in an address that takes none is not told either', () => {
+    const { message } = errorOf({ JIEXI_PARENT: 'https://user:hunter2@a.example' })
+    expect(message).toContain('https://[hidden]@a.example')
+    expect(message).not.toContain('hunter2')
+  })
+
   const environment = {
     DATABASE_URL: 'postgres://user:hunter2@db:5432/jiexi?password=hunter2',
     REDIS_URL: 'redis://:hunter2@cache:6379',

@@ -8,6 +8,7 @@
  */
 
 import { foldAscii } from '../../identifier/characters.js'
+import type { Clock } from '../../platform/clock.js'
 import { NodeError } from '../../platform/errors.js'
 import type { Answer, Found } from '../../record/answer.js'
 import type { Value } from '../../record/record.js'
@@ -29,11 +30,12 @@ import { refusal } from './refusals.js'
 
 export interface ResolutionOptions {
   readonly resolve: Resolve
+  readonly clock: Pick<Clock, 'nowMs'>
   /** Absent: everybody is shown the public values. */
   readonly reads?: RestrictedReads | undefined
 }
 
-export function resolution({ resolve, reads }: ResolutionOptions): Operation {
+export function resolution({ resolve, clock, reads }: ResolutionOptions): Operation {
   return async (request) => {
     const { body } = request.message
     if (body.kind !== 'query') throw new NodeError('internal', `a look-up with a body of ${body.kind}`)
@@ -52,7 +54,7 @@ export function resolution({ resolve, reads }: ResolutionOptions): Operation {
     if (answer instanceof PassedOnTooOften) return refusal(RC.recursionTooHigh, answer.message)
     if (answer instanceof Elsewhere) return foreignReply(answer, request)
     requireCurrent(answer, query)
-    const reply = await replyTo(answer, { request, asked: body, reads })
+    const reply = await replyTo(answer, { request, asked: body, reads, nowMs: clock.nowMs() })
     // There is no way to say how old it is, or that another node said it, but to leave out that it is the authority's word.
     const isOwnWord = answer.stale === undefined && answer.asOfMs === undefined
     return isOwnWord ? reply : { ...reply, isAuthoritative: false }
@@ -81,6 +83,7 @@ interface Lookup {
   readonly request: OperationRequest
   readonly asked: QueryBody
   readonly reads: RestrictedReads | undefined
+  readonly nowMs: number
 }
 
 /** That a prefix is not this node's is an answer too, where it says whom to ask. */
@@ -107,7 +110,7 @@ function replyTo(answer: Answer, lookup: Lookup): Reply | Promise<Reply> {
 
 async function foundReply(answer: Found, lookup: Lookup): Promise<Reply> {
   const { request, asked, reads } = lookup
-  const selected = selectedValues(answer.record.values, asked)
+  const selected = selectedValues(currentValues(answer, lookup.nowMs), asked)
   const isPublicOnly = hasFlag(request.message.header.opFlags, FLAG.publicOnly)
   if (isPublicOnly || reads === undefined || !selected.some(isRestricted)) {
     return valuesReply(asked.handle, visibleValues(selected, 'public'))
@@ -120,6 +123,13 @@ async function foundReply(answer: Found, lookup: Lookup): Promise<Reply> {
   }
   if (!expectsChallenge(request)) return valuesReply(asked.handle, visibleValues(selected, 'public'))
   return request.peer.transport === 'udp' ? refusal(RC.protocolError, NOT_OVER_UDP) : reads.challenge(request)
+}
+
+/** What another node said lives no longer by being passed on. */
+function currentValues({ record, freshUntilMs }: Found, nowMs: number): readonly Value[] {
+  if (freshUntilMs === undefined) return record.values
+  const leftSeconds = Math.max(0, Math.ceil((freshUntilMs - nowMs) / 1000))
+  return record.values.map((value) => ({ ...value, ttlSeconds: Math.min(value.ttlSeconds, leftSeconds) }))
 }
 
 const NOT_OVER_UDP =

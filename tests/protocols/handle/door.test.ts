@@ -151,6 +151,19 @@ describe('what goes wrong', () => {
     expect((await said(passedOn))[0]).toBe(RC.tooBusy)
   })
 
+  test('what another node said lives no longer by being passed on', async () => {
+    const nowMs = Date.now()
+    const said = { asOfMs: nowMs - 240_000, freshUntilMs: nowMs + 60_000 }
+    const { port } = await open({ resolve: () => ({ ...found(), ...said }) as Answer })
+    const { body } = mustDecode(await ask(port, lookUpOctets('88.1/a')))
+    const ttls = body.kind === 'handle-values' ? body.values.map(({ ttl }) => ttl) : []
+    expect(ttls.length).toBeGreaterThan(0)
+    for (const ttl of ttls) {
+      expect(ttl).toBeGreaterThan(30)
+      expect(ttl).toBeLessThanOrEqual(60)
+    }
+  })
+
   test('several replies are continued but for the last, and one that fails in the middle ends with why', async () => {
     const list = (fails: boolean): Operation =>
       async function* () {
