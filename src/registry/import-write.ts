@@ -2,6 +2,7 @@
  * Writes the rows of a chunk, in the order of the file where a key repeats: first all first occurrences, then all
  * second ones, and so on. First versions go in by COPY, whatever else by the statement that writes all identifiers.
  */
+import type { NodeError } from '../platform/errors.js'
 import type { Transaction } from '../platform/postgres.js'
 import { identifierFeedKey } from '../resolution/feed-spaces.js'
 import type { Principal } from '../security/principal.js'
@@ -168,16 +169,32 @@ async function writeOthers(writing: Writing, others: readonly Placed[]): Promise
       run,
       some.map(({ row }) => row.registration),
     )
+    const refused: Refused[] = []
     for (const [index, outcome] of outcomes.entries()) {
-      const { row, place } = some[index]!
+      const one = some[index]!
       if (outcome.ok) {
-        writing.outcomes[place] = { kind: outcome.receipt.outcome }
-        writing.known.set(outcome.receipt.key, versionAfter(row, outcome.receipt.version))
-      } else {
-        const known = writing.known.get(row.registration.identifier.key)
-        writing.outcomes[place] = refusedRow(row, { known, error: outcome.error, mode: writing.task.job.options.mode })
-      }
+        writing.outcomes[one.place] = { kind: outcome.receipt.outcome }
+        writing.known.set(outcome.receipt.key, versionAfter(one.row, outcome.receipt.version))
+      } else refused.push({ ...one, error: outcome.error })
     }
+    await noteRefused(writing, refused)
+  }
+}
+
+interface Refused extends Placed {
+  readonly error: NodeError
+}
+
+/** A rival may have registered just what the row asks for, after it was looked for: then it is there, as it is to be. */
+async function noteRefused({ tx, principal, task, known, outcomes }: Writing, refused: readonly Refused[]) {
+  const { mode } = task.job.options
+  const unseen = refused.filter(({ row }) => !known.has(row.registration.identifier.key)).map(({ row }) => row)
+  const { apiKeyId } = requireKnown(principal)
+  const seen: KnownVersions =
+    unseen.length === 0 ? new Map() : await findVersions(tx, { rows: unseen, job: task.job, apiKeyId })
+  for (const { row, place, error } of refused) {
+    const { key } = row.registration.identifier
+    outcomes[place] = isThere(row, seen.get(key)) ? UNCHANGED : refusedRow(row, { known: known.get(key), error, mode })
   }
 }
 
