@@ -66,7 +66,7 @@ test('who does not read its answer is cut off; who reads slowly gets all of it, 
     else response.end(Buffer.alloc(octets))
   })
   servers.push(server)
-  endSlowReaders(server, 100)
+  endSlowReaders(server, 500)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   const ask = (path: string) => {
