@@ -4,12 +4,10 @@
  * every version must have had its effect once, in its order.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort } from '../../src/platform/free-port.js'
 import type { Database } from '../../src/platform/postgres.js'
 import { seededRandom } from '../faults/random.js'
-import type { Child } from '../support/child.js'
 import { testDatabase } from '../support/database.js'
-import { startMachine } from '../support/machine.js'
+import { freePorts, type RestartableNode, restartableNode } from '../support/restartable-node.js'
 import { type FailingLine, failingLine } from './failing-line.js'
 
 export interface UpwardStormOptions {
@@ -68,7 +66,7 @@ export async function runUpwardStorm(options: UpwardStormOptions): Promise<Upwar
     const tookMs = performance.now() - startedAtMs
     return { ...(await audit(above.db, below.db)), ...countsOf(line), kills, tookMs }
   } finally {
-    await Promise.all([top.end(), node.end()])
+    await Promise.all([top.kill(), node.kill()])
     await line.close()
     await Promise.all([above.close(), below.close()])
   }
@@ -78,57 +76,24 @@ function countsOf({ calls, failed }: FailingLine): Pick<UpwardStormResult, 'call
   return { calls, failedCalls: failed }
 }
 
-interface Server {
-  readonly url: string
-  readonly port: number
-  readonly adminKey: string
-  /** kill -9, and another process in its place. */
-  replace(): Promise<void>
-  end(): Promise<void>
-}
-
-async function server(databaseUrl: string, environment: Readonly<Record<string, string>>): Promise<Server> {
-  const port = await freePort()
-  let child: Child | undefined
-  const kill = async () => {
-    child?.process.kill('SIGKILL')
-    await child?.ended
-  }
-  const start = async () => {
-    child = startMachine({
-      databaseUrl,
-      redisUrl: 'none',
-      workers: 1,
-      environment: { PORT: String(port), JIEXI_DEMO: 'false', JIEXI_LOG_LEVEL: 'error', ...environment },
-    })
-    await child.line(/^Try it/)
-  }
-  const endWithUs = () => void child?.process.kill('SIGKILL')
-  process.once('exit', endWithUs)
-  await start()
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    adminKey: 'administrator-of-the-tests',
-    async replace() {
-      await kill()
-      await start()
-    },
-    async end() {
-      process.off('exit', endWithUs)
-      await kill()
-    },
-  }
+/** Started. */
+async function server(databaseUrl: string, environment: Readonly<Record<string, string>>): Promise<RestartableNode> {
+  const node = restartableNode({ ...(await freePorts()), databaseUrl, environment })
+  await node.start()
+  return node
 }
 
 /** Of an enterprise with that prefix. Tried again on a machine that is too busy at the moment. */
-async function keyFor(at: Server, { id, prefix }: { readonly id: string; readonly prefix: string }): Promise<string> {
+async function keyFor(
+  at: RestartableNode,
+  { id, prefix }: { readonly id: string; readonly prefix: string },
+): Promise<string> {
   await post(at, '/v1/enterprises', { id, name: id })
   await post(at, '/v1/prefixes', { prefix, enterpriseId: id })
   return (await post(at, `/v1/enterprises/${id}/keys`, { scopes: ['read', 'write'] })).apiKey!
 }
 
-async function post(at: Server, path: string, body: unknown): Promise<{ readonly apiKey?: string }> {
+async function post(at: RestartableNode, path: string, body: unknown): Promise<{ readonly apiKey?: string }> {
   for (;;) {
     const response = await fetch(at.url + path, {
       method: 'POST',
@@ -160,7 +125,11 @@ async function watchOrder(db: Database): Promise<void> {
   )
 }
 
-async function writeAll(node: Server, apiKey: string, { registrations, say }: UpwardStormOptions): Promise<void> {
+async function writeAll(
+  node: RestartableNode,
+  apiKey: string,
+  { registrations, say }: UpwardStormOptions,
+): Promise<void> {
   for (let from = 0; from < registrations; from += BATCH) {
     const places = Array.from({ length: Math.min(BATCH, registrations - from) }, (_, at) => from + at)
     await writeBatch(node, apiKey, { places, round: 1 })
@@ -172,7 +141,7 @@ async function writeAll(node: Server, apiKey: string, { registrations, say }: Up
 
 /** Until it is acknowledged by the node itself: the same again is no new version. */
 async function writeBatch(
-  node: Server,
+  node: RestartableNode,
   apiKey: string,
   { places, round }: { readonly places: readonly number[]; readonly round: number },
 ): Promise<void> {
@@ -197,14 +166,15 @@ async function writeBatch(
 
 /** One after the other, spread over the telling, the other side in between. */
 async function killInTurn(
-  sides: readonly Server[],
+  sides: readonly RestartableNode[],
   { kills, registrations, say, db }: UpwardStormOptions & { readonly db: Database },
 ): Promise<number> {
   const all = kills * sides.length
   for (let kill = 0; kill < all; kill += 1) {
     const due = (registrations * (kill + 1)) / (all + 2)
     await until(async () => (await appliedIn(db)) >= due, `${Math.round(due)} effects above`)
-    await sides[kill % sides.length]!.replace()
+    await sides[kill % sides.length]!.kill()
+    await sides[kill % sides.length]!.start()
     say(`Killed the ${kill % sides.length === 0 ? 'top-level' : 'secondary'} node after ${Math.round(due)} effects.`)
   }
   return all
