@@ -216,6 +216,7 @@ test('everything is told in parts of bounded size, each of which is a place to g
   await write(...names.slice(2_000))
   const to = parent()
   await startTelling(to)
+  await vi.waitUntil(() => to.batches.some(({ walk }) => walk?.through === null), { timeout: 60_000, interval: 10 })
   await untilSettled(await write('last'))
   const walked = to.batches.filter(({ walk }) => walk !== undefined)
   expect(walked.map(({ walk, changes }) => [walk!.after, walk!.through, changes.length])).toEqual([
