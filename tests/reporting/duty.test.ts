@@ -288,6 +288,24 @@ test('a period can be collected anew: it comes as the next revision, and brings 
   ])
 })
 
+test('one that cannot be collected anew lets those asked for later pass, and is made as soon as it can be', async () => {
+  const duty = at.duty({ destinations: [scriptedDestination()] })
+  await duty.tick()
+  at.clock.advanceMs(2 * DAY_MS)
+  await duty.tick()
+  const collecting = vi.spyOn(COLLECTORS, 'T8').mockRejectedValue(new Error('broken for a while'))
+  const days = Array.from({ length: 25 }, (_, place) => `2026-10-${String(place + 1).padStart(2, '0')}`)
+  await at.db.query(`insert into report_request select 'T8', day, day::date from unnest($1::text[]) as day`, [days])
+  await at.db.query(`insert into report_request (table_name, period) values ('T3', '2026-11-20')`)
+  for (let round = 0; round < 2; round++) await duty.tick()
+  expect((await made('T3')).map(({ period }) => period)).toContain('2026-11-20')
+  expect(at.warnings.join()).toContain('collecting T8 of 2026-10-01 anew failed and is tried again: broken for a while')
+  collecting.mockRestore()
+  for (const _ of days) await duty.tick()
+  expect((await made('T8')).filter(({ period }) => period < '2026-11')).toHaveLength(25)
+  expect(await at.db.query('select from report_request')).toEqual([])
+})
+
 function made(table: string) {
   return at.db.query<{ period: string; revision: number; part: number }>(
     'select period, revision, part from report where table_name = $1 and is_complete order by period, revision, part',

@@ -16,7 +16,6 @@ import { type Collecting, patient } from '../collect/collect.js'
 import { COLLECTORS } from '../collect/collectors.js'
 import type { Destination } from '../destinations/destination.js'
 import type { FindOperator } from '../operator.js'
-import { periodNamed } from '../periods.js'
 import { REPORT_TABLES, TABLES, type TableName } from '../tables/tables.js'
 import { endUnwatched } from '../watch/node-events.js'
 import { type DeliverOptions, deliverUntil } from './deliver.js'
@@ -26,6 +25,7 @@ import { noteOutages } from './outages.js'
 import { isPeriodic, listOwed, noteDone, type Owed } from './owed.js'
 import { type Producing, produce, produceChanged } from './produce.js'
 import { pruneReports } from './pruning.js'
+import { listRequested, produceRequested } from './requested.js'
 
 export interface ReportingOptions {
   readonly db: Database
@@ -110,7 +110,10 @@ export function reporting(options: ReportingOptions): Reporting {
         log.info(`Reports: ${name} is made.`)
       else failed.add(owed.table)
     }
-    await attempt('collecting anew', () => produceRequested(producing, collecting))
+    for (const requested of await listRequested(db)) {
+      const name = `collecting ${requested.table} of ${requested.period} anew`
+      if (await attempt(name, () => produceRequested(producing, { requested, collecting }))) break
+    }
   }
 
   /** Rounds follow each other: two at once would make the same reports. */
@@ -198,29 +201,6 @@ async function reportEvents(producing: Producing, collecting: Ground): Promise<v
       collect: (_collecting, give) => give({ data: eventData(row) }),
     })
   }
-}
-
-/** One at a time: the request goes in the transaction that completes the report. */
-async function produceRequested(producing: Producing, collecting: Ground): Promise<void> {
-  const [asked] = await producing.db.query<{ table: Kind; period: string }>(
-    `select table_name as "table", period from report_request order by asked_at limit 1`,
-  )
-  if (asked === undefined) return
-  const { table } = asked
-  const { cadence } = REPORT_TABLES[table]
-  const nowMs = producing.clock.nowMs()
-  const period = isPeriodic(cadence)
-    ? periodNamed(cadence, asked.period, collecting.timeZone)
-    : { key: asked.period, fromMs: nowMs, toMs: nowMs }
-  await produce(producing, {
-    table,
-    period,
-    collecting,
-    collect: COLLECTORS[table],
-    alongside: async (tx) => {
-      await tx.query('delete from report_request where table_name = $1 and period = $2', [table, asked.period])
-    },
-  })
 }
 
 function endedEarly(): void {
