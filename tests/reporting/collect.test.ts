@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { changeEnterprise } from '../../src/registry/enterprises.js'
 import { type Registration, writeIdentifiers } from '../../src/registry/identifiers.js'
-import type { Part } from '../../src/reporting/collect/collect.js'
+import type { Collecting, Part } from '../../src/reporting/collect/collect.js'
 import { COLLECTORS } from '../../src/reporting/collect/collectors.js'
 import type { Operator } from '../../src/reporting/operator.js'
 import { type Period, periodAt } from '../../src/reporting/periods.js'
@@ -215,7 +215,7 @@ test('availability is that of the seconds since it was first measured, and month
   await serve(began, before.toMs, 60)
   await serve(month.fromMs, month.fromMs + (month.toMs - month.fromMs) / 2, 60)
   await serve(month.fromMs + (month.toMs - month.fromMs) / 2, month.toMs, 30)
-  const [part] = await collect('month', month, {}, began)
+  const [part] = await collect('month', month, {}, { beganMs: began })
   expect(part!.data).toMatchObject({
     month: '2026-05',
     percent: 75,
@@ -225,7 +225,62 @@ test('availability is that of the seconds since it was first measured, and month
     registrationEffective: { everywhereWithinMs: 1_000 },
   })
   expectShape('month', part!, month)
+  const incidents = (part: Part | undefined) => part!.missing!.filter(({ field }) => field === 'data.incidents')
+  expect(incidents(part)).toEqual([])
+  const [first] = await collect('month', before, {}, { beganMs: began })
+  expect(incidents(first)).toMatchObject([{ reason: expect.stringContaining(new Date(began).toISOString()) }])
   await at.db.query('truncate service_minute')
+})
+
+test.each<[TableName, readonly string[]]>([
+  ['T3', ['data.requests', 'data.successes', 'data.sources']],
+  ['T8', ['data.items[].requests', 'data.items[].successes', 'data.items[].sources']],
+  ['performance', ['data.resolution', 'data.registration']],
+  ['enterprise-performance', ['data.items[].resolution', 'data.items[].availability']],
+])('of %s it is named as missing what was before counting began, or is no longer kept', async (table, fields) => {
+  const { fromMs, toMs } = today
+  const dayMs = 86_400_000
+  const named = async (more: Partial<Collecting>) => {
+    const [part] = await collect(table, today, {}, more)
+    expectShape(table, part!)
+    return part!.missing!.filter(({ field }) => fields.includes(field))
+  }
+  expect(await named({ beganMs: fromMs })).toEqual([])
+  const since = fields.map((field) => ({ field, reason: expect.stringContaining(new Date(fromMs + 1).toISOString()) }))
+  expect(await named({ beganMs: fromMs + 1 })).toEqual(since)
+  expect(await named({ nowMs: fromMs + 99 * dayMs })).toEqual([])
+  const kept = fields.map((field) => ({ field, reason: expect.stringContaining('100 days') }))
+  expect(await named({ nowMs: toMs + 100 * dayMs, beganMs: fromMs + 1 })).toEqual(kept)
+})
+
+test('where a day begins within an hour of UTC, it is said which hours its requests are of', async () => {
+  const timeZone = 'Asia/Kathmandu'
+  const period = periodAt('daily', Date.parse('2026-11-25T12:00:00Z'), timeZone)
+  expect(new Date(period.fromMs).toISOString()).toBe('2026-11-24T18:15:00.000Z')
+  const reason = /from 2026-11-24T19:00:00.000Z to 2026-11-25T19:00:00.000Z/
+  const hour = `insert into lookup_hour (hour, prefix, requests) values ($1, '', $2)`
+  for (const [began, requests] of [
+    ['2026-11-24T18:00Z', 100],
+    ['2026-11-24T19:00Z', 1],
+    ['2026-11-25T18:00Z', 2],
+    ['2026-11-25T19:00Z', 100],
+  ])
+    await at.db.query(hour, [began, requests])
+  const [part] = await collect('T3', period, {}, { timeZone, nowMs: period.toMs })
+  expect(part!.data).toMatchObject({ requests: 3 })
+  expect(part!.missing).toContainEqual({ field: 'data.requests', reason: expect.stringMatching(reason) })
+  const [performance] = await collect('performance', period, {}, { timeZone, nowMs: period.toMs })
+  expect(performance!.missing).toEqual([])
+})
+
+test('a state of a period long past is said to be that of now', async () => {
+  const hour = periodAt('hourly', today.fromMs, SHANGHAI)
+  const named = async (nowMs: number) => {
+    const parts = await Promise.all((['T6', 'T7'] as const).map((table) => collect(table, hour, {}, { nowMs })))
+    return parts.map(([part]) => part!.missing!.filter(({ field }) => field === 'data.items').length)
+  }
+  expect(await named(hour.toMs + 120_000)).toEqual([0, 0])
+  expect(await named(hour.toMs + 3_600_000)).toEqual([1, 1])
 })
 
 test('what operator and enterprises have not said is named as missing; what they have is told as it is', async () => {
@@ -258,7 +313,12 @@ test('what operator and enterprises have not said is named as missing; what they
   ])
 })
 
-async function collect(table: TableName, period: Period, operator: Operator = {}, beganMs = 0): Promise<Part[]> {
+async function collect(
+  table: TableName,
+  period: Period,
+  operator: Operator = {},
+  more: Partial<Collecting> = {},
+): Promise<Part[]> {
   const parts: Part[] = []
   const collecting = {
     db: at.db,
@@ -266,8 +326,10 @@ async function collect(table: TableName, period: Period, operator: Operator = {}
     operator,
     period,
     timeZone: SHANGHAI,
-    beganMs,
+    beganMs: 0,
+    nowMs: today.toMs,
     stalenessBoundMs: 1_000,
+    ...more,
   }
   await COLLECTORS[table as keyof typeof COLLECTORS](collecting, async (part) => {
     parts.push(part)

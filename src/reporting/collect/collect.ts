@@ -13,6 +13,7 @@ export interface Collecting {
   readonly timeZone: string
   /** From when on there is anything to report, in milliseconds since the epoch. */
   readonly beganMs: number
+  readonly nowMs: number
   /** No answer of a cache is older. */
   readonly stalenessBoundMs: number
 }

@@ -11,7 +11,7 @@ const MAX_INCIDENTS = 1_000
 const HOUR_SECONDS = 3_600
 
 export const collectMonth: Collect = async (collecting, give) => {
-  const { db, operator, period, stalenessBoundMs } = collecting
+  const { db, operator, period, stalenessBoundMs, beganMs } = collecting
   const registration = await performanceOf(db, REGISTRATIONS, period)
   const history = []
   for (const month of monthsBefore(collecting)) history.push(await availabilityOf(db, month))
@@ -37,6 +37,9 @@ export const collectMonth: Collect = async (collecting, give) => {
         : []),
       ...(operator.maintenance === undefined
         ? [{ field: 'data.maintenance', reason: 'not in the operator’s file (JIEXI_OPERATOR_FILE)' }]
+        : []),
+      ...(period.fromMs < beganMs
+        ? [{ field: 'data.incidents', reason: `none were noted before ${new Date(beganMs).toISOString()}` }]
         : []),
     ],
   })

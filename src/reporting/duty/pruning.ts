@@ -2,7 +2,7 @@
 import type { Database } from '../../platform/postgres.js'
 
 /** Longer than any outage after which the periods missed are still to be produced. */
-const COUNTS_DAYS = 100
+export const COUNTS_KEPT_DAYS = 100
 const SERVICE_DAYS = 400
 const REPORT_DAYS = 400
 /** Less than their reports, or they would be told anew. */
@@ -11,15 +11,15 @@ const RECEIVED_DAYS = 800
 const WRITER_DAYS = 7
 
 const PRUNING: readonly (readonly [statement: string, days: number])[] = [
-  ['delete from load_minute where minute < $1', COUNTS_DAYS],
-  ['delete from lookup_hour where hour < $1', COUNTS_DAYS],
-  ['delete from node_probe_hour where hour < $1', COUNTS_DAYS],
+  ['delete from load_minute where minute < $1', COUNTS_KEPT_DAYS],
+  ['delete from lookup_hour where hour < $1', COUNTS_KEPT_DAYS],
+  ['delete from node_probe_hour where hour < $1', COUNTS_KEPT_DAYS],
   [
     `delete from monitor_event where number in (
        select unnest(array[number, ends]) from monitor_event where state = 'recovered' and at < $1)`,
     EVENT_DAYS,
   ],
-  ['delete from registered_total where through < $1', COUNTS_DAYS],
+  ['delete from registered_total where through < $1', COUNTS_KEPT_DAYS],
   ['delete from service_minute where minute < $1', SERVICE_DAYS],
   ['delete from traffic_writer where at < $1', WRITER_DAYS],
   ['delete from report where produced_at < $1', REPORT_DAYS],

@@ -94,7 +94,8 @@ export function reporting(options: ReportingOptions): Reporting {
     if (options.destinations.length === 0) return
     const { node, timeZone, stalenessBoundMs } = options
     const operator = await options.findOperator()
-    const collecting = { db: patient(db), node, timeZone, stalenessBoundMs, operator, beganMs }
+    const about = { node, timeZone, stalenessBoundMs, operator, beganMs, nowMs: clock.nowMs() }
+    const collecting = { ...about, db: patient(db) }
     await attempt('reporting events', () => reportEvents(producing, collecting))
     if (clock.monotonicMs() - changesLookedAtMs >= CHANGES_EVERY_MS) {
       changesLookedAtMs = clock.monotonicMs()

@@ -38,7 +38,7 @@ export function reportShape(table: TableName) {
       collectedAt: Time,
       missing: Type.Array(Type.Object({ field: Type.String(), reason: Type.String() }, closed), {
         maxItems: 10_000,
-        description: 'what is asked for and nobody has said',
+        description: 'what is asked for and is not there, or not for the whole of the period, and why',
       }),
       data: REPORT_TABLES[table].data,
     },
