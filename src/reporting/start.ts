@@ -46,9 +46,10 @@ export async function startReporting({ config, db, clock, log, life }: StartRepo
 
 /** A node above without an API key is one to ask, not one to report to. */
 function destinationsOf({ parent, parentApiKey, reportFolder }: ReportSettings): readonly Destination[] {
-  const url = parent?.find((address) => /^https?:/i.test(address))
+  const [first, ...others] = (parent ?? []).filter((address) => /^https?:/i.test(address))
+  const isToTell = first !== undefined && parentApiKey !== undefined
   return [
-    ...(url !== undefined && parentApiKey !== undefined ? [nodeDestination({ url, apiKey: parentApiKey })] : []),
+    ...(isToTell ? [nodeDestination({ addresses: [first, ...others], apiKey: parentApiKey })] : []),
     ...(reportFolder === undefined ? [] : [folderDestination(reportFolder)]),
   ]
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { freePort } from '../../src/platform/free-port.js'
 import { handleClient } from '../../src/protocols/handle/client/client.js'
 import { parseServerAddress } from '../../src/protocols/handle/client/server-address.js'
 import { folderDestination } from '../../src/reporting/destinations/folder.js'
@@ -249,7 +250,7 @@ test.each<[string, string, 'failed' | 'refused', RegExp]>([
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const destination = nodeDestination({ url, apiKey: 'jx_secret', timeoutMs: 300 })
+  const destination = nodeDestination({ addresses: [url], apiKey: 'jx_secret', timeoutMs: 300 })
   const document = { table: 'T3', period: '2026-11-25', revision: 1, part: 1, text: '{}' }
   const outcome = await destination.send(document, new AbortController().signal)
   expect(outcome.kind).toBe(kind)
@@ -257,6 +258,36 @@ test.each<[string, string, 'failed' | 'refused', RegExp]>([
   expect(JSON.stringify([outcome, destination.name])).not.toContain('secret')
   server.closeAllConnections()
   server.close()
+})
+
+test('whatever fails at one address of the node above is sent to the next, and what follows goes there at once', async () => {
+  const failed: string[] = []
+  const broken = createServer(({ url = '' }, response) => {
+    if (url.startsWith('/v1/upward/reports/')) failed.push(url)
+    response.writeHead(503, { 'retry-after': '600' }).end()
+  })
+  await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve))
+  const nowhere = `http://127.0.0.1:${await freePort()}`
+  const first = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`
+  const other = await makeEnterprise(top, { id: 'other', prefix: '88.119' })
+  const node = await testNode({
+    environment: {
+      JIEXI_NODE_PREFIX: '88.119',
+      JIEXI_PARENT: [first, nowhere, top.url].join(),
+      JIEXI_PARENT_API_KEY: other.apiKey,
+    },
+  })
+  const delivered = async () => (await read(node, '/v1/reports?state=delivered')).items as Listed[]
+  await vi.waitUntil(async () => (await delivered()).length >= 3, { timeout: 30_000, interval: 50 })
+  for (const { deliveries } of await delivered())
+    expect(deliveries).toMatchObject([{ destination: first, attempts: 1 }])
+  const { items } = await read(top, '/v1/received-reports')
+  const tables = items.filter(({ node }: Listed) => node === '88.119').map(({ table }: Listed) => table)
+  expect(tables.sort()).toEqual(['T1', 'T11', 'T2'])
+  expect(failed).toHaveLength(1)
+  await node.close()
+  broken.closeAllConnections()
+  broken.close()
 })
 
 test('a folder that cannot be written to is a failure that may pass', async () => {

@@ -1,13 +1,16 @@
-/** A node of ours in the role of a top-level node: POST /v1/upward/reports/{table}, which takes each document once. */
+/**
+ * A node of ours in the role of a top-level node: POST /v1/upward/reports/{table}, which takes each document once, so that
+ * one that may have arrived at one of its addresses can be sent to another.
+ */
 import { messageOf } from '../../platform/errors.js'
 import { type HttpResponse, sendRequest } from '../../platform/http-client.js'
 import type { Destination, Document, Outcome } from './destination.js'
 
 export interface NodeDestinationOptions {
-  /** Such as `https://top.example`. */
-  readonly url: string
+  /** Of one node, such as `https://top.example`: whatever fails at one is tried at the next. Known by the first. */
+  readonly addresses: readonly [string, ...string[]]
   readonly apiKey: string | undefined
-  /** For a whole exchange. Default 20 s. */
+  /** For a whole exchange with one of them. Default 20 s. */
   readonly timeoutMs?: number
 }
 
@@ -15,27 +18,41 @@ const MAX_ANSWER_BYTES = 65_536
 /** The receiver takes the document, and judges it: these say that it is the document. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 409, 413, 415, 422])
 
-export function nodeDestination({ url, apiKey, timeoutMs = 20_000 }: NodeDestinationOptions): Destination {
-  const base = url.replace(/\/+$/, '')
+export function nodeDestination({ addresses, apiKey, timeoutMs = 20_000 }: NodeDestinationOptions): Destination {
+  /** Of the one that answered last. */
+  let at = 0
+
+  async function sendTo(address: string, document: Document, signal: AbortSignal): Promise<Outcome> {
+    try {
+      const response = await sendRequest({
+        url: `${baseOf(address)}/v1/upward/reports/${document.table}`,
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(apiKey && { authorization: `Bearer ${apiKey}` }) },
+        content: document.text,
+        timeoutMs,
+        maxBytes: MAX_ANSWER_BYTES,
+        signal,
+      })
+      return outcomeOf(response, document)
+    } catch (error) {
+      return { kind: 'failed', detail: messageOf(error) }
+    }
+  }
+
   return {
-    name: base,
+    name: baseOf(addresses[0]),
     async send(document, signal) {
-      try {
-        const response = await sendRequest({
-          url: `${base}/v1/upward/reports/${document.table}`,
-          method: 'POST',
-          headers: { 'content-type': 'application/json', ...(apiKey && { authorization: `Bearer ${apiKey}` }) },
-          content: document.text,
-          timeoutMs,
-          maxBytes: MAX_ANSWER_BYTES,
-          signal,
-        })
-        return outcomeOf(response, document)
-      } catch (error) {
-        return { kind: 'failed', detail: messageOf(error) }
+      for (let tries = 1; ; tries++) {
+        const outcome = await sendTo(addresses[at]!, document, signal)
+        if (outcome.kind !== 'failed' || tries === addresses.length || signal.aborted) return outcome
+        at = (at + 1) % addresses.length
       }
     },
   }
+}
+
+function baseOf(address: string): string {
+  return address.replace(/\/+$/, '')
 }
 
 function outcomeOf({ status, headers, body }: HttpResponse, { table, period }: Document): Outcome {
