@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
-/** undefined: it is passed on. A number is a status. */
-export type Failure = number | 'cut' | undefined
+/** undefined: it is passed on. A number is a status; busy: for ten minutes, as it says. */
+export type Failure = number | 'busy' | 'cut' | undefined
 
 export interface ChoosyLine {
   readonly url: string
@@ -23,6 +23,7 @@ export async function choosyLine(target: string): Promise<ChoosyLine> {
     const failure = failureOf(request.method!, body.toString())
     if (failure !== undefined) failed += 1
     if (failure === 'cut') return void response.destroy()
+    if (failure === 'busy') return void response.writeHead(503, { 'retry-after': '600' }).end('Not now.')
     if (failure !== undefined) return void response.writeHead(failure).end('Not like this.')
     const { authorization = '' } = request.headers
     const passed = await fetch(target + request.url, {

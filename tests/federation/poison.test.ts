@@ -40,13 +40,13 @@ afterEach(async () => {
   await below.close()
 })
 
-async function startTelling(): Promise<void> {
+async function startTelling(addresses: readonly string[] = [line.url]): Promise<void> {
   await registerUpward(below.db)
   const stopping = new AbortController()
   const sync = upwardSync({
     db: below.db,
     clock: systemClock,
-    parent: parentNode({ addresses: [line.url], apiKey, signal: stopping.signal }),
+    parent: parentNode({ addresses, apiKey, signal: stopping.signal }),
     keepHours: 1,
     log: { info: () => undefined, warn: () => undefined },
     retry: { leastMs: 5, mostMs: 40 },
@@ -161,6 +161,62 @@ test.each<[string, (method: string, body: string) => Failure]>([
   await untilSettled(xid)
   expect(await refused()).toEqual([])
   expect(await toldTo(top)).toMatchObject({ registered: 22, refused: 0 })
+})
+
+test.each<[string, (method: string) => Failure]>([
+  ['answers 500', () => 500],
+  ['is busy for a long time', () => 'busy'],
+  ['breaks off', () => 'cut'],
+  ['answers to questions only', (method) => (method === 'GET' ? undefined : 502)],
+])(
+  'where one address of the node above %s, the next is told, and what follows goes there at once',
+  async (_, failureOf) => {
+    const other = await choosyLine(top.url)
+    await startTelling([line.url, other.url])
+    await untilSettled(await write('before'))
+    line.choose(failureOf)
+    await untilSettled(await write('first'))
+    const { failed } = line
+    expect(failed).toBeGreaterThan(0)
+    for (const name of many('next', 3)) await untilSettled(await write(name))
+    expect(line.failed).toBe(failed)
+    // And back.
+    line.choose(() => undefined)
+    await other.close()
+    await untilSettled(await write('last'))
+    expect(await refused()).toEqual([])
+    expect(await toldTo(top)).toMatchObject({ registered: 6 })
+  },
+)
+
+test.each<[string, Failure]>([
+  ['fails on it, too', undefined],
+  ['fails on everything', 500],
+  ['breaks off at everything', 'cut'],
+  ['is busy', 503],
+])('a change that the node above fails on is found also where its other address %s', async (_, failure) => {
+  const other = await choosyLine(top.url)
+  const isBad = on(500, 'bad')
+  line.choose(isBad)
+  other.choose((method, body) => failure ?? isBad(method, body))
+  await startTelling([line.url, other.url])
+  await untilSettled(await write(...many('a', 10), 'bad', ...many('b', 10)))
+  expect(await refused()).toMatchObject([{ name: '88.118.8/bad', code: 'status-500' }])
+  expect(await toldTo(top)).toMatchObject({ registered: 20 })
+  await other.close()
+})
+
+test('how long the node above wants to be left alone holds once each of its addresses has failed', async () => {
+  const other = await choosyLine(top.url)
+  for (const each of [line, other]) each.choose(() => 'busy')
+  const parent = parentNode({ addresses: [line.url, other.url], apiKey, signal: new AbortController().signal })
+  const tell = () => parent.tell({ epoch: 'any', after: '0.0', through: '0.0', changes: [] })
+  expect(await tell()).toEqual({ kind: 'failed', reason: expect.stringContaining('503') })
+  for (const failed of [1, 2]) {
+    expect(await tell()).toMatchObject({ kind: 'failed', retryAfterMs: 600_000 })
+    expect(line.failed).toBe(failed)
+  }
+  await other.close()
 })
 
 test('nor does one that is not there', async () => {

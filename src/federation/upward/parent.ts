@@ -27,7 +27,7 @@ export interface Parent {
 }
 
 export interface ParentOptions {
-  /** Of one node, such as `https://node.example`; after a failure the next one is asked. */
+  /** Of one node, such as `https://node.example`; when one is away, fails or is busy, the next one is asked. */
   readonly addresses: readonly string[]
   readonly apiKey: string
   /** Stops what is under way. */
@@ -47,34 +47,58 @@ const LONGEST_RETRY_AFTER_SECONDS = 600
 
 export function parentNode({ addresses, apiKey, signal }: ParentOptions): Parent {
   let at = 0
-  const send = async (request: Pick<HttpRequest, 'method' | 'json'>): Promise<HttpResponse> => {
+  /** The last that was told to this address. */
+  let wasTaken = false
+  /** Since something told was answered. */
+  let failures = 0
+
+  function goOn(): void {
+    at = (at + 1) % addresses.length
+    wasTaken = false
+  }
+
+  function send(request: Pick<HttpRequest, 'method' | 'json'>): Promise<HttpResponse> {
+    return sendRequest({
+      ...request,
+      url: new URL(PATH, addresses[at]).href,
+      headers: { authorization: `Bearer ${apiKey}` },
+      timeoutMs: TIMEOUT_MS,
+      maxBytes: MAX_ANSWER_BYTES,
+      signal,
+    })
+  }
+
+  async function answered(batch: UpwardBatch): Promise<Answered> {
     try {
-      return await sendRequest({
-        ...request,
-        url: new URL(PATH, addresses[at % addresses.length]).href,
-        headers: { authorization: `Bearer ${apiKey}` },
-        timeoutMs: TIMEOUT_MS,
-        maxBytes: MAX_ANSWER_BYTES,
-        signal,
-      })
+      return answeredIn(await send({ method: 'POST', json: batch }), batch)
     } catch (error) {
-      at += 1
-      throw error
+      const reason = messageOf(error)
+      return isNeverReached(error) ? { kind: 'failed', reason } : { kind: 'broken', code: 'no-answer', reason }
     }
   }
+
   return {
     async position() {
-      const response = await send({})
-      if (response.status !== 200) throw new NodeError('authority-unavailable', saidIn(response).reason)
-      return positionIn(readJson(response))
+      try {
+        const response = await send({})
+        if (response.status !== 200) throw new NodeError('authority-unavailable', saidIn(response).reason)
+        return positionIn(readJson(response))
+      } catch (error) {
+        goOn()
+        throw error
+      }
     },
     async tell(batch) {
-      try {
-        return answeredIn(await send({ method: 'POST', json: batch }), batch)
-      } catch (error) {
-        const reason = messageOf(error)
-        return isNeverReached(error) ? { kind: 'failed', reason } : { kind: 'broken', code: 'no-answer', reason }
-      }
+      const answer = await answered(batch)
+      failures = answer.kind === 'failed' ? failures + 1 : 0
+      // What fails where something was taken just before may fail for what is in it, and so at every address.
+      const isAway = answer.kind === 'failed' || (answer.kind === 'broken' && !wasTaken)
+      wasTaken = answer.kind === 'taken'
+      if (isAway) goOn()
+      // For how long one of them wants to be left alone, another may have time.
+      return answer.kind === 'failed' && failures < addresses.length
+        ? { kind: 'failed', reason: answer.reason }
+        : answer
     },
   }
 }
