@@ -176,13 +176,42 @@ test('what is not watched any more has no open event: another service, a suspens
   await one.store()
   expect(await at.events()).toHaveLength(3)
   await selfBuilt(at.db, '88.118.8')
+  const watchedAgain = (at.clock.nowMs() - START_MS) / 1_000
   one.find(['no answer'])
   await one.store()
-  expect(await at.events()).toHaveLength(4)
+  expect((await at.events()).slice(3)).toMatchObject([{ state: 'abnormal', second: watchedAgain }])
   await end(false)
   const all = await at.events()
   expect(all.slice(4).map(({ ends }) => ends)).toEqual([globex!.number, all[3]!.number])
   await one.stop()
+})
+
+test('whoever takes over and has found it down all the time tells nothing of before its recovery', async () => {
+  const [one, other] = [at.process(), at.process()]
+  one.find(DOWN, { everyMs: 0 })
+  await one.store()
+  other.find(DOWN)
+  one.find(UP)
+  await one.stop()
+  const overSinceSecond = (at.clock.nowMs() - START_MS) / 1_000
+  other.find(['no answer'])
+  await other.stop()
+  expect((await at.events()).map(({ state, second }) => [state, second])).toEqual([
+    ['abnormal', 0],
+    ['recovered', 90],
+    ['abnormal', overSinceSecond],
+  ])
+})
+
+test('what is watched no more is not over before it began, whatever the clocks of two processes say', async () => {
+  const one = at.process()
+  one.find(DOWN)
+  await one.stop()
+  await endUnwatched(at.db, { nowMs: START_MS - 60_000, isProbing: false })
+  expect((await at.events()).map(({ state, second }) => [state, second])).toEqual([
+    ['abnormal', 0],
+    ['recovered', 0],
+  ])
 })
 
 test('events and counts are forgotten in their time, an open event never', async () => {

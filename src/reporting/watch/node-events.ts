@@ -24,14 +24,18 @@ export async function noteNodeEvents(tx: Transaction, nodes: readonly WatchedNod
 }
 
 /** Whether it is one of those that are watched still. */
-async function noteDown(tx: Transaction, prefix: string, { fromMs, cause, type }: Run): Promise<boolean> {
-  const [held] = await tx.query<{ enterpriseId: string }>(
-    `select enterprise_id as "enterpriseId" from prefix where name = $1 and ${IS_WATCHED}`,
+async function noteDown(tx: Transaction, prefix: string, { fromMs, toMs, cause, type }: Run): Promise<boolean> {
+  const [held] = await tx.query<{ enterpriseId: string; recoveredAt: Date | null }>(
+    `select enterprise_id as "enterpriseId",
+       (select max(at) from monitor_event where prefix = $1 and state = 'recovered') as "recoveredAt"
+     from prefix where name = $1 and ${IS_WATCHED}`,
     [prefix],
   )
   if (held === undefined) return false
+  // Failures from before may have been told, or be those of a time in which nobody watched it.
+  const atMs = held.recoveredAt !== null && fromMs < held.recoveredAt.getTime() ? toMs : fromMs
   const told = `The node of ${prefix} does not answer: ${cause}`
-  await abnormalIn(tx, { subject: held.enterpriseId, prefix, atMs: fromMs, cause: told, type })
+  await abnormalIn(tx, { subject: held.enterpriseId, prefix, atMs, cause: told, type })
   return true
 }
 
@@ -87,8 +91,9 @@ export async function endUnwatched(
     [open.map(({ prefix }) => prefix)],
   )
   const names = new Set(isProbing ? watched.map(({ name }) => name) : [])
-  for (const { subject, prefix } of open.filter((event) => !names.has(event.prefix))) {
+  for (const { subject, prefix, at } of open.filter((event) => !names.has(event.prefix))) {
+    const atMs = Math.max(nowMs, at.getTime())
     const cause = `The node of ${prefix} is not watched any more: this node has no such node to ask.`
-    await db.transaction((tx) => recoveredIn(tx, { subject, prefix, atMs: nowMs, cause }))
+    await db.transaction((tx) => recoveredIn(tx, { subject, prefix, atMs, cause }))
   }
 }
