@@ -164,17 +164,24 @@ export function trafficMeter(clock: Clock): TrafficMeter {
 
 const SLASH = 0x2f
 
-/** Where the prefixes of identifiers, as written, count; by their octets too, of which the last found is looked at first. */
+interface Alias {
+  readonly octets: Uint8Array
+  readonly counts: Counts
+}
+
+/** Where the prefixes of identifiers, as written, count. One found by its octets is found by their hash from then on: no text is made. */
 function prefixAliases() {
   const known = new Map<string, Counts>()
-  let last: Counts | undefined
-  let lastPrefix = Buffer.alloc(0)
+  /** Of several that have one hash, the last found. */
+  const byHash = new Map<number, Alias>()
 
-  function isLast(key: Uint8Array, start: number, end: number): boolean {
-    const { length } = lastPrefix
-    if (start + length >= end || key[start + length] !== SLASH) return false
-    for (let at = 0; at < length; at++) if (key[start + at] !== lastPrefix[at]) return false
-    return true
+  function learn(hash: number, octets: Uint8Array): Counts | undefined {
+    const counts = known.get(Buffer.from(octets).toString('latin1').toLowerCase())
+    if (counts === undefined) return undefined
+    if (byHash.size >= MAX_ALIASES) byHash.clear()
+    // A copy: what it is of is used again.
+    byHash.set(hash, { octets: new Uint8Array(octets), counts })
+    return counts
   }
 
   return {
@@ -184,21 +191,25 @@ function prefixAliases() {
       known.set(written, counts)
     },
     find(key: Uint8Array, start: number, end: number): Counts | undefined {
-      if (last !== undefined && isLast(key, start, end)) return last
-      const slash = key.indexOf(SLASH, start)
-      if (slash < 0 || slash >= end) return undefined
-      const prefix = Buffer.from(key.subarray(start, slash))
-      const counts = known.get(prefix.toString('latin1').toLowerCase())
-      if (counts === undefined) return undefined
-      last = counts
-      lastPrefix = prefix
-      return counts
+      let hash = 0
+      let slash = start
+      for (; slash < end && key[slash] !== SLASH; slash++) hash = Math.imul(hash ^ key[slash]!, 0x5bd1e995)
+      if (slash >= end) return undefined
+      const alias = byHash.get(hash)
+      if (alias !== undefined && standsAt(alias.octets, key, { start, end: slash })) return alias.counts
+      return learn(hash, key.subarray(start, slash))
     },
     clear() {
       known.clear()
-      last = undefined
+      byHash.clear()
     },
   }
+}
+
+function standsAt(octets: Uint8Array, key: Uint8Array, { start, end }: { start: number; end: number }): boolean {
+  if (octets.length !== end - start) return false
+  for (let at = 0; at < octets.length; at++) if (octets[at] !== key[start + at]) return false
+  return true
 }
 
 /** Wall time of a monotonic one, without asking the system each time: the two are compared once a second. */
