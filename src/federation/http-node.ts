@@ -1,3 +1,4 @@
+/** A node of this kind that is asked by its REST API, with what the look-up may still cost (budget.ts). */
 import { routingCandidates } from '../identifier/prefix-record.js'
 import type { AddressGuard } from '../platform/address-guard.js'
 import type { Clock } from '../platform/clock.js'

@@ -1,4 +1,4 @@
-/** What a node of ours says over HTTP to one look-up, read with mistrust: a record, "absent", "withdrawn", or a refusal with its reason. */
+/** What a node of ours says over HTTP to one look-up, read with mistrust: a record, absent, withdrawn, or a refusal and why. */
 import type { Identifier } from '../identifier/identifier.js'
 import type { Clock } from '../platform/clock.js'
 import { messageOf } from '../platform/errors.js'
@@ -15,6 +15,7 @@ import {
   LEAST_TTL_SECONDS,
 } from './foreign-answer.js'
 import type { Referral } from './referred-routes.js'
+
 export interface SaidResponse extends HttpResponse {
   /** The node's address. */
   readonly from: string

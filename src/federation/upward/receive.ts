@@ -1,5 +1,6 @@
 /**
- * The side of a top-level node, and of a secondary node above enterprise nodes: takes the changes that the nodes below tell of, each once, whatever is sent how often.
+ * The side of a top-level node, and of a secondary node above enterprise nodes: takes the changes that the nodes below tell
+ * of, each once, whatever is sent how often.
  *
  * A batch says where it begins. What begins no later than this node has been told up to is taken: an identifier's version
  * that is known already has no second effect. What begins later would leave a gap, and is refused: its sender asks for the
