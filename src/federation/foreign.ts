@@ -110,7 +110,7 @@ class Lookups {
   }
 
   private joined(query: Query, target: Target): Answer | Promise<Answer> {
-    if (query.passage !== undefined) this.passing.requireNoCircle(query.passage)
+    if (query.passage !== undefined) this.passing.requireNoCircle(query.identifier, query.passage)
     // By the delegation, too: what an ended one is still asked for is no answer to whoever comes after.
     const way = `${target.route} ${query.identifier.key}`
     const flight = query.authoritative === true ? undefined : this.underWay.get(way)
@@ -157,7 +157,7 @@ class Lookups {
     const deadlineMs = passage === undefined ? undefined : clock.monotonicMs() + passage.timeLeftMs
     const budget = new Budget({ clock, self, deadlineMs, passage })
     const { answer, ttlSeconds } = await inSpan(identifier.key, trace, (told) =>
-      this.passing.during(budget, () => node.ask({ identifier, budget, isAuthoritative, own, ...told })),
+      this.passing.during(identifier, budget, () => node.ask({ identifier, budget, isAuthoritative, own, ...told })),
     )
     trace?.step('upstream', answer.kind)
     const nowMs = clock.nowMs()

@@ -1,34 +1,57 @@
 /**
- * Look-ups that this process has asked other nodes for and has no answer yet. One that comes back from further on is known by when it
- * expires, which is the same on the whole way: so a circle ends where it closes, though the native protocol names nobody.
+ * Look-ups that this process has asked other nodes for and has no answer yet. One that comes back from further on is known by
+ * when it expires, which is the same on the whole way, and by what it is for: so a circle ends where it closes, though the
+ * native protocol names nobody. On the way to an identifier its prefix is asked for, which is the same look-up still.
  *
- * Several requests of one look-up may come at once, but not from further on. Should two look-ups of an hour expire in the same second
- * and meet here, the one that comes the longer way is refused, as one that goes too far.
+ * Several requests of one look-up may come at once, but not from further on.
  */
+import type { Identifier } from '../identifier/identifier.js'
+import { prefixNamedBy, routingCandidates } from '../identifier/prefix-record.js'
 import { MAX_HOPS, type Passage, PassedOnTooOften } from '../resolution/passage.js'
 import type { Budget } from './budget.js'
 
+interface Passing {
+  readonly identifier: Identifier
+  /** How many nodes it had passed when it came here. */
+  readonly hopsDone: number
+}
+
 export class PassingLookups {
-  /** How many nodes each had passed when it came here. */
-  private readonly hopsDone = new Map<number, number[]>()
+  /** By expiry and prefix. */
+  private readonly here = new Map<string, Set<Passing>>()
 
   /** @throws PassedOnTooOften for one that has come from here */
-  requireNoCircle({ expiresAtSeconds, hopsLeft }: Passage): void {
+  requireNoCircle(identifier: Identifier, { expiresAtSeconds, hopsLeft }: Passage): void {
     if (expiresAtSeconds === undefined) return
-    const here = this.hopsDone.get(expiresAtSeconds)
-    if (here?.some((hops) => hops < MAX_HOPS - hopsLeft))
-      throw new PassedOnTooOften('nodes ask one another in a circle')
+    const passings = this.here.get(nameOf(identifier, expiresAtSeconds)) ?? []
+    for (const passing of passings)
+      if (isOfOne(passing.identifier, identifier) && passing.hopsDone < MAX_HOPS - hopsLeft)
+        throw new PassedOnTooOften('nodes ask one another in a circle')
   }
 
-  async during<Value>({ expiresAtSeconds, hopsDone }: Budget, ask: () => Promise<Value>): Promise<Value> {
-    const here = this.hopsDone.get(expiresAtSeconds) ?? []
-    here.push(hopsDone)
-    this.hopsDone.set(expiresAtSeconds, here)
+  async during<Value>(
+    identifier: Identifier,
+    { expiresAtSeconds, hopsDone }: Pick<Budget, 'expiresAtSeconds' | 'hopsDone'>,
+    ask: () => Promise<Value>,
+  ): Promise<Value> {
+    const name = nameOf(identifier, expiresAtSeconds)
+    const passings = this.here.get(name) ?? new Set()
+    const passing = { identifier, hopsDone }
+    this.here.set(name, passings.add(passing))
     try {
       return await ask()
     } finally {
-      here.splice(here.indexOf(hopsDone), 1)
-      if (here.length === 0) this.hopsDone.delete(expiresAtSeconds)
+      passings.delete(passing)
+      if (passings.size === 0) this.here.delete(name)
     }
   }
+}
+
+function nameOf(identifier: Identifier, expiresAtSeconds: number): string {
+  return `${expiresAtSeconds} ${routingCandidates(identifier)[0]}`
+}
+
+/** Below one prefix: others that expire in the same second are another look-up. */
+function isOfOne(one: Identifier, other: Identifier): boolean {
+  return one.key === other.key || prefixNamedBy(one) !== undefined || prefixNamedBy(other) !== undefined
 }

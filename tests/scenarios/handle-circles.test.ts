@@ -2,10 +2,13 @@
  * Nodes that ask, or are sent, in a circle: by the native protocol, which names nobody. The circle ends where it closes, with a request
  * at most that need not have been, and is told as "could not be asked".
  */
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
+import { PassingLookups } from '../../src/federation/passing-lookups.js'
+import { parseIdentifier } from '../../src/identifier/parse.js'
 import { freePort } from '../../src/platform/free-port.js'
 import { handleClient } from '../../src/protocols/handle/client/client.js'
 import { RC } from '../../src/protocols/handle/codes.js'
+import { MAX_HOPS } from '../../src/resolution/passage.js'
 import { answerTo, siteOctets, value, valuesTo } from '../protocols/handle/client/replies.js'
 import { tcpServer } from '../protocols/handle/client/scripted-server.js'
 import { get, type TestNode, testNode } from '../support/node.js'
@@ -61,6 +64,22 @@ test('a ring of the native protocol and our own ends so too', async () => {
   }
 })
 
+test('look-ups of other identifiers that expire in the same second are no circle', async () => {
+  const identifierOf = (text: string) => {
+    const parsed = parseIdentifier(text)
+    if (!parsed.ok) throw new Error(text)
+    return parsed.value
+  }
+  const passing = new PassingLookups()
+  const further = { via: [], hopsLeft: MAX_HOPS - 1, sendsLeft: 1, timeLeftMs: 1, expiresAtSeconds: 1_800_000_000 }
+  const asked = (text: string) => () => passing.requireNoCircle(identifierOf(text), further)
+  await passing.during(identifierOf('99.1/a'), { expiresAtSeconds: 1_800_000_000, hopsDone: 0 }, async () => {
+    for (const other of ['99.1/b', '99.2/a', '0.NA/99.2']) expect(asked(other)).not.toThrow()
+    for (const same of ['99.1/a', '0.NA/99.1']) expect(asked(same)).toThrow('in a circle')
+  })
+  expect(asked('99.1/a')).not.toThrow()
+})
+
 test.each(['site', 'referral'] as const)('a node that is sent to itself by a %s does not go there', async (how) => {
   const port = await freePort()
   const site = value(1, 'HS_SITE', siteOctets({ addresses: [{ transport: 'tcp', host: '127.0.0.1', port }] }))
@@ -79,6 +98,7 @@ test.each(['site', 'referral'] as const)('a node that is sent to itself by a %s 
     JIEXI_PARENT: `tcp://127.0.0.1:${parent.address.port}`,
     JIEXI_PEER_NETWORKS: 'parent=127.0.0.1:1-65535',
   })
+  await untilPlaced(port)
   const response = await get(self, '99.1/x')
   expect(response.status).toBe(503)
   expect(await response.text()).toContain('is this node itself')
@@ -98,6 +118,15 @@ test('a client that two nodes refer to each other asks each once', async () => {
   await expect(client.resolve('99.1/x')).rejects.toMatchObject({ reason: 'referral-loop' })
   expect(asked).toEqual([ports[1]])
 })
+
+/** A node learns from its feed, a moment after its start, where it is itself. */
+async function untilPlaced(port: number): Promise<void> {
+  const client = handleClient({
+    start: { kind: 'servers', servers: [{ transport: 'tcp', host: '127.0.0.1', port }] },
+  })
+  closers.push(() => client.close())
+  await vi.waitFor(() => client.siteInfo(), { timeout: 15_000, interval: 20 })
+}
 
 /** Requests to other nodes so far. */
 async function sent(at: TestNode): Promise<number> {
