@@ -1,6 +1,7 @@
 /** The node above: asked by the native protocol where it has an address of that, else by its API. */
 import type { KeyObject } from 'node:crypto'
 import { AddressGuard, type Place } from '../platform/address-guard.js'
+import { isApiAddress } from '../platform/setting-kinds.js'
 import type { Config } from '../platform/settings.js'
 import {
   formatServerAddress,
@@ -28,7 +29,7 @@ export interface ParentOptions extends Omit<SiteNodeOptions, 'guard'> {
 export function parentNode(options: ParentOptions): ForeignNode | undefined {
   const { parent = [] } = options.config
   // By the native protocol what it says of prefixes is known in its own words, and can be signed.
-  const native = parent.filter((address) => !isApi(address))
+  const native = parent.filter((address) => !isApiAddress(address))
   if (native.length > 0) return nativeParent(options, native.map(requireServer))
   return parent.length === 0 ? undefined : apiParent(options, parent.map(withoutSlash))
 }
@@ -38,15 +39,11 @@ export function isVouchedFor({
   config: { parent = [] },
   parentKey,
 }: Pick<ParentOptions, 'parentKey'> & Asked): boolean {
-  return parentKey !== undefined && !parent.every(isApi)
+  return parentKey !== undefined && !parent.every(isApiAddress)
 }
 
 interface Asked {
   readonly config: Pick<Config, 'parent'>
-}
-
-function isApi(address: string): boolean {
-  return /^https?:/i.test(address)
 }
 
 function nativeParent(options: ParentOptions, servers: readonly ServerAddress[]): ForeignNode {

@@ -2,6 +2,7 @@
 import os from 'node:os'
 import { type Fault, messageOf, NodeError } from './errors.js'
 import { ROLE_FACTS } from './roles.js'
+import { isApiAddress } from './setting-kinds.js'
 import { type Config, SETTINGS, type Setting } from './settings.js'
 
 export { type Config, LOG_LEVELS, type LogLevel, SETTINGS, settingsTable } from './settings.js'
@@ -71,7 +72,7 @@ function contradictions(config: Config): Fault[] {
 }
 
 function parentContradictions({ parent, parentPublicKey }: Config): Fault[] {
-  const isNative = parent?.some((address) => !address.startsWith('http')) ?? false
+  const isNative = parent?.some((address) => !isApiAddress(address)) ?? false
   if (parentPublicKey === undefined || isNative) return []
   const reason = `needs a ${SETTINGS.parent.name} of tcp:// or udp://: other answers are not signed`
   return [{ field: SETTINGS.parentPublicKey.name, reason }]

@@ -165,6 +165,11 @@ export function parentAddresses(text: string): readonly string[] {
   )
 }
 
+/** Whether a parent is reached there by our own API; else it is by the native protocol. */
+export function isApiAddress(address: string): boolean {
+  return /^https?:/i.test(address)
+}
+
 export type Following = 'follow' | 'refer' | 'refuse'
 
 /** One word for all askers, or one each: `public=refer,known=follow`. */

@@ -5,6 +5,7 @@ import type { Lifecycle } from '../platform/lifecycle.js'
 import type { Logger } from '../platform/logger.js'
 import type { Database } from '../platform/postgres.js'
 import { ROLE_FACTS } from '../platform/roles.js'
+import { isApiAddress } from '../platform/setting-kinds.js'
 import type { Scope } from '../protocols/rest/door.js'
 import type { Destination } from './destinations/destination.js'
 import { folderDestination } from './destinations/folder.js'
@@ -46,7 +47,7 @@ export async function startReporting({ config, db, clock, log, life }: StartRepo
 
 /** A node above without an API key is one to ask, not one to report to. */
 function destinationsOf({ parent, parentApiKey, reportFolder }: ReportSettings): readonly Destination[] {
-  const [first, ...others] = (parent ?? []).filter((address) => /^https?:/i.test(address))
+  const [first, ...others] = (parent ?? []).filter(isApiAddress)
   const isToTell = first !== undefined && parentApiKey !== undefined
   return [
     ...(isToTell ? [nodeDestination({ addresses: [first, ...others], apiKey: parentApiKey })] : []),

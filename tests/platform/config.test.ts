@@ -201,6 +201,13 @@ describe('what is refused', () => {
     expect(faultsOf({ ...enterprise, JIEXI_ENTERPRISE: 'Not so' })).toMatchObject([{ field: 'JIEXI_ENTERPRISE' }])
   })
 
+  test('the key of a parent that is asked by its API, whatever the case of its address', () => {
+    const key = { JIEXI_PARENT_PUBLIC_KEY: 'parent.pem' }
+    for (const JIEXI_PARENT of ['https://a.example', 'HTTPS://a.example'])
+      expect(faultsOf({ ...key, JIEXI_PARENT })).toMatchObject([{ field: 'JIEXI_PARENT_PUBLIC_KEY' }])
+    expect(() => readConfig({ ...key, JIEXI_PARENT: 'tcp://203.0.113.9:2641,HTTPS://a.example' })).not.toThrow()
+  })
+
   test('a certificate without its key, and a key without its certificate', () => {
     expect(faultsOf({ JIEXI_HANDLE_TLS_CERT: 'cert.pem' })).toMatchObject([{ field: 'JIEXI_HANDLE_TLS_KEY' }])
     expect(faultsOf({ JIEXI_HANDLE_TLS_KEY: 'key.pem' })).toMatchObject([{ field: 'JIEXI_HANDLE_TLS_CERT' }])

@@ -4,6 +4,7 @@ import type { Config } from '../../platform/config.js'
 import type { Lifecycle } from '../../platform/lifecycle.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Database } from '../../platform/postgres.js'
+import { isApiAddress } from '../../platform/setting-kinds.js'
 import { registerUpward, unregisterUpward } from './outbox-store.js'
 import { parentNode } from './parent.js'
 import { upwardSync } from './upward-sync.js'
@@ -18,7 +19,7 @@ export interface UpwardDuty {
 
 /** undefined: nothing is told. A node above without an API key, or a server of the Handle System, is one to ask only. */
 export function upwardDuty({ parent, parentApiKey }: UpwardSettings): UpwardDuty | undefined {
-  const addresses = (parent ?? []).filter((address) => /^https?:/i.test(address))
+  const addresses = (parent ?? []).filter(isApiAddress)
   return addresses.length === 0 || parentApiKey === undefined ? undefined : { addresses, apiKey: parentApiKey }
 }
 
