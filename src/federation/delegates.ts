@@ -12,8 +12,9 @@ import type { Server } from '../protocols/handle/client/server.js'
 import { serversOf } from '../protocols/handle/client/sites.js'
 import { decodeSite, type Site } from '../record/value-types/hs-site.js'
 import type { RouteTable, SelfBuilt } from '../resolution/authorities.js'
+import { delegatedSite } from './delegated-site.js'
 import type { ForeignAnswer, ForeignLookup, ForeignNode } from './foreign-answer.js'
-import { nativeNode, refusalOf } from './native-node.js'
+import { refusalOf } from './native-node.js'
 import type { Peers } from './peers.js'
 import { together } from './probed.js'
 import { type AskRecord, serviceNode } from './service-node.js'
@@ -79,12 +80,12 @@ export class Delegates {
 export interface SiteNodeOptions extends Omit<DelegatesOptions, 'guardFor' | 'askRecord'> {
   readonly guard: AddressGuard
   /** The prefix that it was given. */
-  readonly delegated?: string
+  readonly delegated: string
 }
 
 /** A service of one or more sites, each of which has all of its handles. */
 export function siteNode(name: string, sites: readonly Site[], options: SiteNodeOptions): ForeignNode {
-  const nodes = sites.map((site) => ({ site, node: nativeNode({ ...options, name, start: { kind: 'site', site } }) }))
+  const nodes = sites.map((site) => ({ site, node: delegatedSite({ ...options, name, site }) }))
   // Where a node starts is taken for its user's own choice, and this is not.
   const usable = nodes.filter(({ site }) => siteRefusal(site, options.guard) === undefined)
   return {

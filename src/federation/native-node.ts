@@ -48,8 +48,6 @@ export interface NativeNodeOptions {
   readonly isCertified?: boolean
   /** Whether the start is asked first whose the prefix is. */
   readonly publicKey?: KeyObject
-  /** The prefix that a site at the start has been given: it says who answers for those below, who may be others. */
-  readonly delegated?: string
 }
 
 export const MAX_ROUTE_AGE_MS = 600_000
@@ -57,36 +55,15 @@ const MAX_SERVER_MS = 800
 
 export function nativeNode(options: NativeNodeOptions): ForeignNode {
   const client = clientOf(options)
-  const { start, delegated } = options
-  const below =
-    start.kind === 'site' && delegated !== undefined
-      ? { delegated, client: clientOf({ ...options, start: { kind: 'root-site', site: start.site } }) }
-      : undefined
   return {
-    async ask(lookup) {
-      if (below === undefined || !lookup.identifier.prefix.startsWith(`${below.delegated}.`))
-        return askNative(client, options, lookup)
-      try {
-        return await askNative(below.client, options, lookup)
-      } catch (error) {
-        if (!leavesItToTheStart(error)) throw error
-        return askNative(client, options, lookup)
-      }
-    },
+    ask: (lookup) => askNative(client, options, lookup),
     async probe() {
       const budget = new Budget({ clock: options.clock, self: options.self })
       const exchanges = new ExchangeAccount({ ...options, budget, purpose: 'probe' })
       return probing(options.clock, () => client.siteInfo({ timeoutMs: MAX_SERVER_MS, exchanges }))
     },
-    close: async () => void (await Promise.all([client.close(), below?.client.close()])),
+    close: () => client.close(),
   }
-}
-
-/** Nobody in particular answers below, or one that this node does not go to: then the one above it answers, or says that it doesn't. */
-function leavesItToTheStart(error: unknown): boolean {
-  if (!(error instanceof NodeError)) return false
-  const { code, cause } = error
-  return code === 'prefix-not-served' || (cause instanceof HandleFault && cause.reason === 'address-forbidden')
 }
 
 function clientOf({ start, guard }: Pick<NativeNodeOptions, 'start' | 'guard'>): HandleClient {

@@ -17,7 +17,7 @@ import { ReferredRoutes } from './referred-routes.js'
 /** In the settings of private networks, whatever its addresses. */
 export const PARENT = 'parent'
 
-export interface ParentOptions extends Omit<SiteNodeOptions, 'guard'> {
+export interface ParentOptions extends Omit<SiteNodeOptions, 'guard' | 'delegated'> {
   readonly config: Pick<Config, 'parent' | 'peerNetworks' | 'maxStaleSeconds'>
   /** Only what it has signed counts then. */
   readonly parentKey?: KeyObject | undefined

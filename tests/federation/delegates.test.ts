@@ -1,7 +1,8 @@
 /** Prefixes of this node whose holders have servers of their own, asked from here. */
 import { describe, expect, test } from 'vitest'
+import { RC } from '../../src/protocols/handle/codes.js'
 import { PUBLIC_VALUE } from '../../src/record/record.js'
-import { handleIn, siteOctets, value, valuesTo } from '../protocols/handle/client/replies.js'
+import { handleIn, refusalTo, siteOctets, value, valuesTo } from '../protocols/handle/client/replies.js'
 import { tcpServer } from '../protocols/handle/client/scripted-server.js'
 import { cleanUps, looking, OWN_PREFIX } from './set-up.js'
 
@@ -77,6 +78,50 @@ test('the record of the prefix itself is this node’s own', async () => {
   routes.set('88.118.8', holder.route(1))
   await ask('0.NA/88.118.8')
   expect([local(), holder.server.requests.length]).toEqual([1, 0])
+})
+
+describe('of what lies below a prefix further down', () => {
+  const url = [value(1, 'URL', 'https://example.com/a')]
+
+  test('the holder says who answers, who is asked on while the holder is away', async () => {
+    const child = await holderOf('88.118.8.1', 'https://child.example')
+    const site = [value(1, 'HS_SITE', siteOctets({ addresses: [child.server.address] }))]
+    let isThere = true
+    const holder = await tcpServer((request) => (isThere ? valuesTo(request, site) : { messages: [], closes: true }))
+    cleanUps.push(() => holder.close())
+    const { ask, routes } = looking({
+      JIEXI_PROXIED_PREFIXES: 'all',
+      JIEXI_PEER_NETWORKS: `88.118.8=127.0.0.1:${holder.address.port},88.118.8=127.0.0.1:${child.server.address.port}`,
+    })
+    const service = { handle: '', sites: [siteOctets({ addresses: [holder.address] })] }
+    routes.set('88.118.8', { prefix: '88.118.8', state: 'active', selfBuilt: { service, version: 1 } })
+    await ask('88.118.8.1/a')
+    isThere = false
+    expect(await ask('88.118.8.1/b')).toMatchObject({ record: { values: [{ data: 'https://child.example' }] } })
+    expect(holder.requests.map(handleIn)).toEqual(['0.NA/88.118.8.1'])
+  })
+
+  test.each(['knows nobody', 'names whom this node does not go to'])(
+    'the holder is asked itself where he %s',
+    async (how) => {
+      const elsewhere = siteOctets({ addresses: [{ transport: 'tcp', host: '127.0.0.1', port: 1 }] })
+      const holder = await tcpServer((request) => {
+        if (!/^0\.na/i.test(handleIn(request))) return valuesTo(request, url)
+        return how === 'knows nobody'
+          ? refusalTo(request, RC.handleNotFound)
+          : valuesTo(request, [value(1, 'HS_SITE', elsewhere)])
+      })
+      cleanUps.push(() => holder.close())
+      const { ask, routes } = looking({
+        JIEXI_PROXIED_PREFIXES: 'all',
+        JIEXI_PEER_NETWORKS: `88.118.8=127.0.0.1:${holder.address.port}`,
+      })
+      const service = { handle: '', sites: [siteOctets({ addresses: [holder.address] })] }
+      routes.set('88.118.8', { prefix: '88.118.8', state: 'active', selfBuilt: { service, version: 1 } })
+      for (const name of ['a', 'b', 'c']) expect(await ask(`88.118.8.1/${name}`)).toMatchObject({ kind: 'found' })
+      expect(holder.requests.map(handleIn)).toEqual(['0.NA/88.118.8.1', '88.118.8.1/a', '88.118.8.1/b', '88.118.8.1/c'])
+    },
+  )
 })
 
 describe('a holder that is known by a handle alone', () => {
