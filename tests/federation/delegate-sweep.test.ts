@@ -1,39 +1,22 @@
 /** What a node told of a former history goes, once it has told everything of its present one. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { sweepDelegates } from '../../src/federation/upward/delegate-sweep.js'
-import { upwardReceiver } from '../../src/federation/upward/receive.js'
-import type { UpwardBatch, UpwardReceiver } from '../../src/protocols/rest/upward.js'
-import { type RegistryFixture, registryFixture } from '../registry/fixture.js'
+import type { UpwardBatch } from '../../src/protocols/rest/upward.js'
+import { eachUntold, fixture, part, receiver } from './upward-fixture.js'
 
-let fixture: RegistryFixture
-let receiver: UpwardReceiver
+eachUntold()
 
-beforeAll(async () => {
-  fixture = await registryFixture()
-  receiver = upwardReceiver(fixture.registry)
-})
-beforeEach(async () => {
-  for (const table of ['delegate_identifier', 'delegate_prefix', 'delegate'])
-    await fixture.db.query(`delete from ${table}`)
-})
-afterAll(() => fixture.close())
-
-const part = (name: string) => ({
-  kind: 'identifier',
-  identifier: `88.118.8/${name}`,
-  key: `88.118.8/${name}`,
-  version: 1,
-  state: 'registered',
-  template: 'part',
-  contentSha256: 'ab'.repeat(32),
-  at: '2026-01-31T12:00:00.000Z',
-})
 const names = (count: number) => Array.from({ length: count }, (_, place) => `n${String(place).padStart(3, '0')}`)
 
 function tell(epoch: string, walk: UpwardBatch['walk'], changes: readonly unknown[]) {
   return receiver.receive(fixture.acme, { epoch, after: '10.1', through: '10.1', ...(walk && { walk }), changes })
 }
-const everything = (epoch: string, told: readonly string[]) => tell(epoch, { after: '', through: null }, told.map(part))
+const everything = (epoch: string, told: readonly string[]) =>
+  tell(
+    epoch,
+    { after: '', through: null },
+    told.map((name) => part(name)),
+  )
 const sweep = (portionRows: number) => sweepDelegates(fixture.db, undefined, portionRows)
 const kept = async () => {
   const rows = await fixture.db.query<{ key: string }>('select key from delegate_identifier order by key')
@@ -58,7 +41,11 @@ test.each([1, 7, 25, 1_000])('in portions of %i rows, whichever of them is still
 test('nothing goes while everything is being told, nor of a node with one history, nor of another node', async () => {
   await everything('one', names(5))
   expect(await sweep(2)).toBe(0)
-  await tell('two', { after: '', through: 'i:88.118.8/n001' }, names(2).map(part))
+  await tell(
+    'two',
+    { after: '', through: 'i:88.118.8/n001' },
+    names(2).map((name) => part(name)),
+  )
   expect(await sweep(2)).toBe(0)
   expect(await kept()).toEqual(names(5))
   const theirs = { ...part('x'), identifier: '88.118.9/x', key: '88.118.9/x' }

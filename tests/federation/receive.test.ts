@@ -1,40 +1,17 @@
 /** The side that is told: each change once, in order, of the node's own prefixes only. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { upwardReceiver } from '../../src/federation/upward/receive.js'
 import { openDatabase } from '../../src/platform/postgres.js'
-import type { UpwardBatch, UpwardIdentifier, UpwardReceiver } from '../../src/protocols/rest/upward.js'
+import type { UpwardBatch } from '../../src/protocols/rest/upward.js'
 import { nativeInterfaces, sitesOf } from '../../src/record/service.js'
 import { changePrefix, findPrefix, loadRoutes } from '../../src/registry/prefixes.js'
 import { ANONYMOUS } from '../../src/security/principal.js'
-import { enterpriseUser, type RegistryFixture, registryFixture } from '../registry/fixture.js'
+import { enterpriseUser } from '../registry/fixture.js'
+import { eachUntold, fixture, part, receiver } from './upward-fixture.js'
 
-let fixture: RegistryFixture
-let receiver: UpwardReceiver
+eachUntold()
 
-beforeAll(async () => {
-  fixture = await registryFixture()
-  receiver = upwardReceiver(fixture.registry)
-})
-beforeEach(async () => {
-  for (const table of ['delegate_identifier', 'delegate_prefix', 'delegate'])
-    await fixture.db.query(`delete from ${table}`)
-})
-afterAll(() => fixture.close())
-
-const PART: UpwardIdentifier = {
-  kind: 'identifier',
-  identifier: '88.118.8/Pump',
-  key: '88.118.8/pump',
-  version: 1,
-  state: 'registered',
-  template: 'part',
-  contentSha256: 'ab'.repeat(32),
-  at: '2026-01-31T12:00:00.000Z',
-}
-
-function part(name: string, more: Partial<UpwardIdentifier> = {}): UpwardIdentifier {
-  return { ...PART, identifier: `88.118.8/${name}`, key: `88.118.8/${name}`, ...more }
-}
+const PART = part('Pump')
 
 const batch = (more: Partial<UpwardBatch>): UpwardBatch => ({
   epoch: 'one',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { trafficMeter } from '../../src/observability/traffic.js'
-import { NodeError } from '../../src/platform/errors.js'
+import type { NodeError } from '../../src/platform/errors.js'
 import type { Database } from '../../src/platform/postgres.js'
 import type { Answer } from '../../src/record/answer.js'
 import { serviceMinutes } from '../../src/reporting/traffic/service-minutes.js'
@@ -8,6 +8,7 @@ import { trafficStore } from '../../src/reporting/traffic/traffic-store.js'
 import { probeMeter } from '../../src/reporting/watch/probe-meter.js'
 import { type TestDatabase, testDatabase } from '../support/database.js'
 import { manualClock } from '../support/manual-clock.js'
+import { failing } from './failing-database.js'
 
 const START_MS = 1_800_000_000_000
 const FOUND: Answer = {
@@ -128,21 +129,6 @@ function counting(db: Database = database.db) {
     },
     stop: () => store.stop(),
   })
-}
-
-/** Loses the answers of its first transactions, before they are carried out or after. */
-function failing(db: Database, { times, afterCommit }: { times: number; afterCommit: boolean }): Database {
-  let left = times
-  return {
-    ...db,
-    transaction: async (work, options) => {
-      const fails = left > 0
-      left -= 1
-      if (!fails) return db.transaction(work, options)
-      if (afterCommit) await db.transaction(work, options)
-      throw new NodeError('authority-unavailable', 'the connection was cut')
-    },
-  }
 }
 
 function lookupHours() {

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { NodeError } from '../../src/platform/errors.js'
-import type { Database } from '../../src/platform/postgres.js'
 import { HandleFault } from '../../src/protocols/handle/client/faults.js'
 import { pruneReports } from '../../src/reporting/duty/pruning.js'
 import { endUnwatched } from '../../src/reporting/watch/node-events.js'
+import { failing } from './failing-database.js'
 import { hosted, START_MS, selfBuilt, type WatchFixture, watchFixture } from './watch-fixture.js'
 
 const DOWN = ['no answer', 'no answer', 'no answer']
@@ -225,18 +224,3 @@ test('events and counts are forgotten in their time, an open event never', async
   await pruneReports(at.db, START_MS + 399 * 86_400_000)
   expect(await at.events()).toMatchObject([{ prefix: '88.118.9', state: 'abnormal' }])
 })
-
-/** Loses the answers of its first transactions, before they are carried out or after. */
-function failing(db: Database, { times, afterCommit }: { times: number; afterCommit: boolean }): Database {
-  let left = times
-  return {
-    ...db,
-    transaction: async (work, options) => {
-      const fails = left > 0
-      left -= 1
-      if (!fails) return db.transaction(work, options)
-      if (afterCommit) await db.transaction(work, options)
-      throw new NodeError('authority-unavailable', 'the connection was cut')
-    },
-  }
-}
