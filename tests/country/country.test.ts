@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../support/database.js'
 import { takeCensus, untilAllFound } from './census.js'
 import { type Country, type Place, type PlaceName, startCountry } from './country.js'
-import { type Good, registerGoods } from './goods.js'
+import { catalogue, type Good, registerGoods } from './goods.js'
+import { readOptions } from './options.js'
 import { wayOf } from './ways.js'
 
 const timeout = 180_000
@@ -19,7 +20,7 @@ beforeAll(async () => {
     return made.url
   }
   country = await startCountry({ database })
-  goods = await registerGoods(country.places, GOODS)
+  goods = await registerGoods(country.places, (await catalogue()).slice(0, GOODS))
 }, timeout)
 
 afterAll(async () => {
@@ -42,6 +43,13 @@ test(
     }
   },
   timeout,
+)
+
+test.each(['--identifiers=abc', '--identifiers=0', '--identifiers=99999', '--nope', 'more'])(
+  'a command line with %s is refused, and told why',
+  (argument) => {
+    expect(() => readOptions([argument], 11_856)).toThrow(/from 8 to 11856|--nope|more/)
+  },
 )
 
 test('the way of a look-up names each node that was asked', async () => {

@@ -25,18 +25,16 @@ const PRODUCTS = path.resolve(import.meta.dirname, '../../src/demo/products.csv.
 const BATCH = 500
 const FREE_VALUE = /^value:(\d+):(.+)$/
 
-/** The first so many, dealt out to the places that hold prefixes. @throws RangeError when there are not so many */
-export async function registerGoods(places: readonly Place[], count: number): Promise<readonly Good[]> {
-  const rows = await catalogue()
-  if (count > rows.length) throw new RangeError(`There are ${rows.length} goods to register, not ${count}.`)
+/** Dealt out to the places that hold prefixes. */
+export async function registerGoods(places: readonly Place[], rows: readonly DemoRow[]): Promise<readonly Good[]> {
   const owners = places.filter((place) => place.holder !== undefined)
-  const dealt = owners.map((_, turn) => rows.slice(0, count).filter((_row, at) => at % owners.length === turn))
+  const dealt = owners.map((_, turn) => rows.filter((_row, at) => at % owners.length === turn))
   const goods = await Promise.all(owners.map((place, turn) => registerAt(place, dealt[turn]!)))
   return goods.flat()
 }
 
 /** As they come in the catalogue, products and parts in turn. */
-async function catalogue(): Promise<readonly DemoRow[]> {
+export async function catalogue(): Promise<readonly DemoRow[]> {
   const products = productRows((await promisify(gunzip)(await readFile(PRODUCTS))).toString())
   const { machines, parts } = factory()
   const made = [...machines, ...parts]

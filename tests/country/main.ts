@@ -2,25 +2,23 @@
  * npm run country: starts a little country of five nodes, registers real products in its places, looks them up from every
  * node, prints the way that look-ups took, and stays up to be tried.
  *
- *   npm run country -- [--identifiers 1000] [--check]
- *
  * With --check everything is looked up from every node, with all of them up and with each of them stopped in turn; exit
- * code 1 when one answer was wrong.
+ * code 1 when one answer was wrong. Options: options.ts.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../../src/platform/embedded-postgres.js'
+import { messageOf } from '../../src/platform/errors.js'
 import { testDatabase } from '../support/database.js'
 import { type Census, takeCensus, untilAllFound } from './census.js'
 import { type Country, startCountry } from './country.js'
-import { type Good, registerGoods } from './goods.js'
+import { catalogue, type Good, registerGoods } from './goods.js'
+import { type Options, readOptions, USAGE } from './options.js'
 import { wayOf } from './ways.js'
 
-const { values } = parseArgs({
-  options: { identifiers: { type: 'string', default: '1000' }, check: { type: 'boolean', default: false } },
-})
+const rows = await catalogue()
+const { identifiers, isChecking } = readOrEnd()
 const folder = mkdtempSync(path.join(os.tmpdir(), `jiexi-country-${process.pid}-`))
 const postgres = await startEmbeddedPostgres({ dataFolder: folder, settings: { max_connections: '200' } })
 process.env.JIEXI_TEST_DATABASE_URL = postgres.url
@@ -46,11 +44,20 @@ async function run(): Promise<void> {
       `  ${name.padEnd(13)} ${role.padEnd(10)} ${node.url}  Handle ${node.handlePort}  ${holder ? `registers below ${holder.prefix}` : ''}`,
     )
   say(`Administrator's key of each: ${places[0]!.node.adminKey}`)
-  const goods = await registerGoods(places, Number(values.identifiers))
+  const goods = await registerGoods(places, rows.slice(0, identifiers))
   say(`${goods.length} identifiers are registered. One of each place, from each node:`)
   await showWays(country, goods)
-  if (values.check) process.exitCode = (await check(country, goods)) ? 0 : 1
+  if (isChecking) process.exitCode = (await check(country, goods)) ? 0 : 1
   else await stayUp(country, goods)
+}
+
+function readOrEnd(): Options {
+  try {
+    return readOptions(process.argv.slice(2), rows.length)
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`)
+    process.exit(2)
+  }
 }
 
 async function showWays({ places }: Country, goods: readonly Good[]): Promise<void> {
