@@ -109,7 +109,8 @@ export class Dialogue {
 
   private timeLeft({ deadlineMs }: Call): number {
     const leftMs = deadlineMs - performance.now()
-    if (leftMs <= 0) throw new HandleFault('timed-out', 'The time for the request is over.')
+    // Timers count whole milliseconds and may end one early: what they leave is time for nobody.
+    if (leftMs < 1) throw new HandleFault('timed-out', 'The time for the request is over.')
     return Math.min(leftMs, this.options.limits.serverTimeoutMs)
   }
 

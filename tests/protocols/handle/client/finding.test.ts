@@ -342,4 +342,11 @@ describe('of several ways to ask', () => {
     await expect(client.resolve('88.1/x', { timeoutMs: 200 })).rejects.toMatchObject({ reason: 'timed-out' })
     expect(silent[0]!.requests.length + silent[1]!.requests.length).toBe(1)
   })
+
+  test('what a timer that ends early leaves of that time is time for nobody', async () => {
+    const silent = await started(udpServer(() => undefined))
+    const client = clientOf({ start: { kind: 'servers', servers: [silent.address] } })
+    await expect(client.resolve('88.1/x', { timeoutMs: 0.9 })).rejects.toMatchObject({ reason: 'timed-out' })
+    expect(silent.requests.length).toBe(0)
+  })
 })
