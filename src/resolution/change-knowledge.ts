@@ -12,6 +12,7 @@ import { prefixInKey } from '../identifier/prefix-record.js'
 import type { Clock } from '../platform/clock.js'
 import { nameIn } from './feed-spaces.js'
 import { MarkHistory } from './mark-history.js'
+import { type Moment, momentOf } from './moment.js'
 import { RecentVersions } from './recent-versions.js'
 
 /** One transaction of the feed. Keys carry their space (feed-spaces.ts). */
@@ -48,7 +49,8 @@ export interface ChangeKnowledge {
   readonly settledBelow: number
   /** Grows whenever entries that were kept must be checked again: after a reset or a change of routes. */
   readonly generation: number
-  isFresh(): boolean
+  /** Whether it could be answered from a cache at that moment. Default: now. */
+  isFresh(at?: Moment): boolean
   /** Milliseconds since the start of the last successful poll. */
   ageMs(): number
   isValid(key: string, version: number, stamp: number): boolean
@@ -195,9 +197,8 @@ export function changeKnowledge(options: ChangeKnowledgeOptions): ChangeKnowledg
       return generation
     },
     ageMs: () => clock.monotonicMs() - lastPollStartMs,
-    isFresh() {
-      const now = clock.monotonicMs()
-      return now - lastPollStartMs <= boundMs && Math.abs(clock.nowMs() - now - wallAheadMs) <= SUSPENSION_MS
+    isFresh({ monotonicMs, wallMs } = momentOf(clock)) {
+      return monotonicMs - lastPollStartMs <= boundMs && Math.abs(wallMs - monotonicMs - wallAheadMs) <= SUSPENSION_MS
     },
     isValid(key, version, stamp) {
       const ownWrite = own.get(key)

@@ -61,11 +61,11 @@ export function measuredFaces(
     const isTimed = hits % TIMED_HITS === 0
     const startedMs = isTimed ? clock.monotonicMs() : 0
     if (!find(search)) return false
-    const endedMs = clock.monotonicMs()
     hits += 1
     lookups.remembered()
-    traffic.found(counts, search.source, endedMs)
+    traffic.found(counts, search.source, search.moment.monotonicMs)
     if (!isTimed) return true
+    const endedMs = clock.monotonicMs()
     lookups.timed('memory', { elapsedMs: endedMs - startedMs, hits: TIMED_HITS })
     traffic.timed(endedMs, endedMs - startedMs)
     return true

@@ -56,7 +56,7 @@ export function rememberedFaces({
   knowledge,
 }: Pick<MemoryCachedOptions, 'store' | 'knowledge'>): (search: FaceSearch) => boolean {
   return (search) => {
-    if (!knowledge.isFresh()) return false
+    if (!knowledge.isFresh(search.moment)) return false
     search.generation = knowledge.generation
     return store.findFace(search)
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { changeKnowledge, type FeedRow, type Poll } from '../../src/resolution/change-knowledge.js'
+import { momentOf } from '../../src/resolution/moment.js'
 import { manualClock } from '../support/manual-clock.js'
 
 const KEY = 'i:88.100.1/pump-7'
@@ -19,6 +20,17 @@ test('freshness counts from the start of the last poll and ends at the bound', (
   expect(knowledge.isFresh()).toBe(true)
   clock.advanceMs(1)
   expect(knowledge.isFresh()).toBe(false)
+})
+
+test('what had been asked by a moment may be answered as of that moment, and what has none never', () => {
+  const { clock, knowledge } = setUp()
+  knowledge.apply(poll([row(1)]), clock.monotonicMs())
+  clock.advanceMs(1000)
+  const asked = momentOf(clock)
+  clock.advanceMs(1)
+  expect(knowledge.isFresh(asked)).toBe(true)
+  expect(knowledge.isFresh(momentOf(clock))).toBe(false)
+  expect(knowledge.isFresh({ monotonicMs: Number.NaN, wallMs: Number.NaN })).toBe(false)
 })
 
 test('a suspended machine, whose monotonic clock stood still, is not fresh', () => {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
+import { HANDLE_VALUES } from '../../src/protocols/handle/codec-face.js'
 import { answerWith } from '../../src/record/answer.js'
 import { changeKnowledge } from '../../src/resolution/change-knowledge.js'
-import { memoryCached } from '../../src/resolution/memory-cached.js'
+import { FaceSearch } from '../../src/resolution/kept/face-search.js'
+import { memoryCached, rememberedFaces } from '../../src/resolution/memory-cached.js'
 import { memoryStore } from '../../src/resolution/memory-store.js'
+import { momentOf } from '../../src/resolution/moment.js'
 import { compose, type Layer } from '../../src/resolution/resolve.js'
 import { manualClock } from '../support/manual-clock.js'
 import { queryFor } from '../support/query-for.js'
@@ -226,6 +229,24 @@ test("a fetch that fails is nobody's failure", async () => {
 function turnOfTheLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
+
+test('octets are found as of the moment by which they had been asked for, and without one not at all', async () => {
+  const { authority, clock, knowledge, resolve, store, poll } = setUp()
+  authority.holds(PUMP, 'v1')
+  poll()
+  await resolve({ ...queryFor(PUMP), face: HANDLE_VALUES })
+  const find = rememberedFaces({ store, knowledge })
+  const search = new FaceSearch(HANDLE_VALUES)
+  search.key = Buffer.from(PUMP.toUpperCase())
+  search.keyEnd = search.key.length
+  expect(find(search)).toBe(false)
+  search.moment = momentOf(clock)
+  expect(find(search)).toBe(true)
+  clock.advanceMs(1_001)
+  expect(find(search)).toBe(true)
+  search.moment = momentOf(clock)
+  expect(find(search)).toBe(false)
+})
 
 function setUp({ capacityBytes = 1_000_000 } = {}) {
   const clock = manualClock()

@@ -4,9 +4,11 @@
  */
 import { foldAscii } from '../../identifier/characters.js'
 import { uint32At } from '../../platform/byte-reader.js'
+import type { Clock } from '../../platform/clock.js'
 import type { Answer } from '../../record/answer.js'
 import { faceOctets } from '../../record/face.js'
 import { FaceSearch } from '../../resolution/kept/face-search.js'
+import { momentOf } from '../../resolution/moment.js'
 import type { Query } from '../../resolution/resolve.js'
 import { HANDLE_VALUES, hasRestricted, publicValues, selectedOctets, valueCount } from './codec-face.js'
 import { PlainAnswers, PlainQuery } from './codec-resolution.js'
@@ -34,6 +36,7 @@ export interface AtHandOptions {
   /** The same for octets: the shortest way of all. */
   readonly faces: (search: FaceSearch) => boolean
   readonly facts: ServerFacts
+  readonly clock: Clock
   /** Whether there is anybody to whom restricted values are shown. */
   readonly knowsReaders: boolean
 }
@@ -51,9 +54,10 @@ export class AnswersAtHand {
     this.answers = new PlainAnswers(options.facts)
   }
 
-  /** Of whoever sent the message that is written next. */
-  set source(address: string) {
-    this.search.source = address
+  /** What is written from now on has been sent by this address, and is all here already. */
+  begin(source: string): void {
+    this.search.source = source
+    this.search.moment = momentOf(this.options.clock)
   }
 
   /** The handle that was asked for last. */

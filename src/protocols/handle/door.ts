@@ -67,7 +67,7 @@ export function handleDoor(options: HandleDoorOptions): HandleDoor {
   const facts = new ServerFacts(clock, options.siteSerial)
   const operations = withLookups(options.operations, options)
   const access = handleAccessLog(log, options.logSample)
-  const atHand = new AnswersAtHand({ remembered, faces, facts, knowsReaders: reads !== undefined })
+  const atHand = new AnswersAtHand({ remembered, faces, facts, clock, knowsReaders: reads !== undefined })
   const longWay = answering({ operations, facts, protection, signer, clock, meter, access, log })
   const shared = { atHand, answering: longWay, clock, meter, access }
   const limit = new SourceLimit(options.octetsPerSecondOfSource)

@@ -112,8 +112,9 @@ export class TcpConnection {
   }
 
   private read(octets: Buffer): void {
-    const { output } = this.parts
+    const { output, atHand } = this.parts
     output.at = 0
+    atHand.begin(plainAddress(this.peer.address))
     const at = this.inbox.octets > 0 ? this.readBegun(octets) : 0
     this.keep(octets, this.readWhole(octets, at))
     this.flush()
@@ -162,7 +163,6 @@ export class TcpConnection {
     const { atHand, output, meter, access } = this.parts
     span.start = start
     span.end = end
-    atHand.source = plainAddress(this.peer.address)
     let written = atHand.write(octets, span, output)
     if (written === NO_ROOM && output.at > 0) {
       this.flush()

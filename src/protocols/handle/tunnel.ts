@@ -45,7 +45,7 @@ export function tunnel(options: TunnelOptions): EarlyAnswer {
 
   function answerTo(octets: Buffer, exchange: Exchange): void {
     output.at = 0
-    atHand.source = exchange.report.sourceOf(exchange.request)
+    atHand.begin(exchange.report.sourceOf(exchange.request))
     const end = atHand.write(octets, { start: 0, end: octets.length }, output)
     if (end < 0) {
       void answerElsewhere(octets, exchange, options)

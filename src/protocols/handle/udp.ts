@@ -137,7 +137,7 @@ export class UdpDoor {
     const { atHand, meter, access } = this.options
     output.at = 0
     span.end = octets.length
-    atHand.source = plainAddress(source.address)
+    atHand.begin(plainAddress(source.address))
     const end = atHand.write(octets, span, output)
     if (end < 0) return this.answerElsewhere(octets, source, to)
     meter.answered('udp', OP.resolve, atHand.responseCode)

@@ -3,8 +3,11 @@
  * made in between. One such object serves any number of searches.
  */
 import type { Face } from '../../record/face.js'
+import type { Moment } from '../moment.js'
 
 const NOTHING: Buffer = Buffer.alloc(0)
+/** Nothing is known to be right then. */
+const NEVER: Moment = { monotonicMs: Number.NaN, wallMs: Number.NaN }
 
 export class FaceSearch {
   /** The identifier from `keyStart` up to `keyEnd`: ASCII, and its letters in whatever case. */
@@ -13,6 +16,8 @@ export class FaceSearch {
   keyEnd = 0
   /** Address of who asks. */
   source = ''
+  /** Since which the question has been here: as of then an answer is right. Telling the time for each would be a tenth of it. */
+  moment: Moment = NEVER
   /** Entries that were found valid in another generation of change knowledge do not count here. */
   generation = 0
   /** What was found: octets that are never written to. */
