@@ -40,6 +40,8 @@ const MAX_DEPTH = 4
 const SECRET_NAME = /pass(word|wd)?$|secret|token|authorization|cookie|(api|admin|mac|private)[-_]?key/i
 const API_KEY = /\bjx_[a-z0-9]+_[\w-]{20,}/gi
 const ADDRESS_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/@]+@/g
+/** What the two begin with: most texts hold neither, and one search is enough for them. */
+const MAY_HOLD_SECRET = /jx_|:\/\//i
 const HIDDEN = '[hidden]'
 
 export function logger(options: LoggerOptions): Logger {
@@ -49,10 +51,12 @@ export function logger(options: LoggerOptions): Logger {
     return (first, second) => {
       const [fields, message] = typeof first === 'string' ? [second, first] : [first, second]
       const time = new Date(options.clock.nowMs()).toISOString()
-      const own = { ...options.fields, ...fieldsOf(fields) }
-      write(
-        `${JSON.stringify({ time, level, msg: cleanText(String(message ?? own['message'] ?? '')), ...bounded(own) })}\n`,
-      )
+      const own = fieldsOf(fields)
+      const msg = cleanText(String(message ?? own['message'] ?? ''))
+      const line = { time, level, msg }
+      addBounded(line, options.fields ?? {}, MAX_DEPTH)
+      addBounded(line, own, MAX_DEPTH)
+      write(`${JSON.stringify(line)}\n`)
     }
   }
   return {
@@ -73,10 +77,6 @@ function fieldsOf(fields: unknown): Fields {
   return typeof fields === 'object' && fields !== null ? (fields as Fields) : {}
 }
 
-function bounded(fields: Fields): Fields {
-  return boundedObject(fields, MAX_DEPTH) as Fields
-}
-
 function boundedValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return cleanText(value)
   if (typeof value === 'bigint') return value.toString()
@@ -86,18 +86,22 @@ function boundedValue(value: unknown, depth: number): unknown {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString()
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
   if (depth === 0) return Array.isArray(value) ? '[…]' : '{…}'
-  if (!Array.isArray(value)) return boundedObject(value, depth)
+  if (!Array.isArray(value)) return addBounded({}, value as Fields, depth)
   const shown = value.slice(0, MAX_MEMBERS).map((member) => boundedValue(member, depth - 1))
   return value.length > MAX_MEMBERS ? [...shown, `… ${value.length - MAX_MEMBERS} more`] : shown
 }
 
-function boundedObject(value: object, depth: number): object {
-  const members = Object.entries(value)
-  const shown = members.slice(0, MAX_MEMBERS).map(([name, member]) => {
-    const isSecret = SECRET_NAME.test(name) && member !== undefined && member !== null
-    return [name, isSecret ? HIDDEN : boundedValue(member, depth - 1)]
-  })
-  return Object.fromEntries(members.length > MAX_MEMBERS ? [...shown, ['…', members.length - MAX_MEMBERS]] : shown)
+/** Adds the members to what is shown already. Spreading one object after another into a new one would take most of a line's time. */
+function addBounded(shown: Record<string, unknown>, value: Fields, depth: number): Fields {
+  const names = Object.keys(value)
+  for (let at = 0; at < names.length && at < MAX_MEMBERS; at++) {
+    const name = names[at]!
+    const member = value[name]
+    const isSecret = member !== undefined && member !== null && SECRET_NAME.test(name)
+    shown[name] = isSecret ? HIDDEN : boundedValue(member, depth - 1)
+  }
+  if (names.length > MAX_MEMBERS) shown['…'] = names.length - MAX_MEMBERS
+  return shown
 }
 
 /** Of an error only what is known to be harmless: drivers hang parameters and whole requests on theirs. */
@@ -114,10 +118,10 @@ function describeError(error: Error, depth: number): object {
 
 function cleanText(text: string, maxLength = MAX_TEXT_LENGTH): string {
   // Cut before searching, so that the search is bounded too; a margin keeps a secret at the cut whole.
-  const clean = text
-    .slice(0, maxLength + 200)
-    .replace(API_KEY, HIDDEN)
-    .replace(ADDRESS_PASSWORD, `$1${HIDDEN}@`)
+  const start = text.length > maxLength + 200 ? text.slice(0, maxLength + 200) : text
+  const clean = MAY_HOLD_SECRET.test(start)
+    ? start.replace(API_KEY, HIDDEN).replace(ADDRESS_PASSWORD, `$1${HIDDEN}@`)
+    : start
   return clean.length <= maxLength ? clean : `${clean.slice(0, maxLength)}…`
 }
 
