@@ -155,7 +155,7 @@ export function doorsOf(core: Core, parts: DoorParts): Doors {
 }
 
 function httpServerOf({ config, log, metrics, loop }: Core): FastifyInstance {
-  const access = accessLog({ log, sample: config.logSample })
+  const access = accessLog({ log: log.unhurried(), sample: config.logSample })
   return httpServer({
     trustProxy: config.trustProxy,
     drainMs: config.drainSeconds * 1000,
@@ -223,6 +223,7 @@ function handleDoorOf(
     clock,
     meter: metrics.handle,
     log,
+    accessLog: log.unhurried(),
     logSample: config.logSample,
     octetsPerSecondOfSource: config.handleUdpOctetsPerSecond,
     passOn: membership?.passOn,

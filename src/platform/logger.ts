@@ -5,6 +5,7 @@
  * Takes `(message, fields)` as well as `(fields, message)`, as pino and Fastify do.
  */
 import type { Clock } from './clock.js'
+import { heldLines } from './held-lines.js'
 
 const LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 } as const
 export type Level = keyof typeof LEVELS
@@ -23,14 +24,16 @@ export interface Logger {
   readonly silent: Write
   /** The same log with these fields on every line. */
   child(fields: Fields): Logger
+  /** The same log for lines that come often and may wait a moment, to be written together. */
+  unhurried(): Logger
 }
 
 export interface LoggerOptions {
   readonly level: Level
   readonly clock: Clock
   readonly fields?: Fields
-  /** Takes a line with its line end. Default: standard output. */
-  readonly write?: (line: string) => unknown
+  /** Takes lines with their line ends. Default: standard output. */
+  readonly write?: (lines: string) => unknown
 }
 
 const MAX_TEXT_LENGTH = 2_000
@@ -45,7 +48,7 @@ const MAY_HOLD_SECRET = /jx_|:\/\//i
 const HIDDEN = '[hidden]'
 
 export function logger(options: LoggerOptions): Logger {
-  const write = options.write ?? ((line: string) => process.stdout.write(line))
+  const write = options.write ?? ((lines: string) => process.stdout.write(lines))
   const at = (level: Level): Write => {
     if (LEVELS[level] < LEVELS[options.level] || level === 'silent') return ignore
     return (first, second) => {
@@ -69,6 +72,7 @@ export function logger(options: LoggerOptions): Logger {
     fatal: at('fatal'),
     silent: ignore,
     child: (fields) => logger({ ...options, fields: { ...options.fields, ...fields } }),
+    unhurried: () => logger({ ...options, write: heldLines(write) }),
   }
 }
 

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { expect, test, vi } from 'vitest'
 import { type Level, logger } from '../../src/platform/logger.js'
 import { manualClock } from '../support/manual-clock.js'
 
@@ -30,6 +31,41 @@ test('a child writes the fields of its parent too', () => {
   log.child({ node: 'a' }).child({ part: 'feed' }).info('ready', { part: 'other' })
   expect(entries()[0]).toMatchObject({ node: 'a', part: 'other', msg: 'ready' })
 })
+
+test('unhurried lines are written together, a moment later', async () => {
+  const { log, lines } = setUp()
+  const unhurried = log.unhurried()
+  for (const part of ['a', 'b', 'c']) unhurried.info('request', { part })
+  log.info('at once')
+  expect(lines).toHaveLength(1)
+  await vi.waitUntil(() => lines.length > 1, { timeout: 15_000 })
+  expect(
+    lines[1]!
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).part),
+  ).toEqual(['a', 'b', 'c'])
+  unhurried.info('request', { part: 'd'.repeat(1_000) })
+  for (let written = 0; written < 20; written += 1) unhurried.info('request', { part: 'e'.repeat(1_000) })
+  // So much does not wait.
+  expect(lines).toHaveLength(3)
+})
+
+test.each(['process.exit(0)', 'throw new Error("broken")', ''])(
+  'a process that ends by "%s" writes what is held',
+  (end) => {
+    const program = `
+    import { logger } from './src/platform/logger.ts'
+    const log = logger({ level: 'info', clock: { nowMs: () => 0, monotonicMs: () => 0 } }).unhurried()
+    for (let line = 0; line < 300; line += 1) log.info('request', { line })
+    ${end}`
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+      encoding: 'utf8',
+    })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.map((line) => JSON.parse(line).line)).toEqual(Array.from({ length: 300 }, (_, line) => line))
+  },
+)
 
 test('secrets do not get in, by name or by shape', () => {
   const { log, lines } = setUp()

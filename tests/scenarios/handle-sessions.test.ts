@@ -45,7 +45,8 @@ beforeAll(async () => {
     siteSerial: () => 1,
     clock: systemClock,
     meter: new HandleMeter(),
-    log: { info: () => undefined, error: () => undefined },
+    log: { error: () => undefined },
+    accessLog: { info: () => undefined },
     logSample: 0,
     octetsPerSecondOfSource: 0,
   })

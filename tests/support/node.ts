@@ -37,7 +37,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     ...options.environment,
   })
   const logLines: string[] = []
-  const log = logger({ level: 'debug', clock: systemClock, write: (line) => logLines.push(line) })
+  const log = logger({ level: 'debug', clock: systemClock, write: (lines) => logLines.push(...lines.split(/(?<=\n)/)) })
   const node = await startNode(config, log)
   return {
     ...node,

@@ -39,7 +39,9 @@ export interface HandleDoorOptions {
   readonly reads?: RestrictedReads | undefined
   readonly clock: Clock
   readonly meter: HandleMeter
-  readonly log: Pick<Logger, 'info' | 'error'>
+  readonly log: Pick<Logger, 'error'>
+  /** Takes a line per request that is logged. */
+  readonly accessLog: Pick<Logger, 'info'>
   /** Share of look-ups that are logged, 0 to 1. */
   readonly logSample: number
   /** Of answers over UDP, to one source; 0: no limit. */
@@ -66,7 +68,7 @@ export function handleDoor(options: HandleDoorOptions): HandleDoor {
   const { clock, meter, log, protection, signer, reads, remembered, faces = () => false } = options
   const facts = new ServerFacts(clock, options.siteSerial)
   const operations = withLookups(options.operations, options)
-  const access = handleAccessLog(log, options.logSample)
+  const access = handleAccessLog(options.accessLog, options.logSample)
   const atHand = new AnswersAtHand({ remembered, faces, facts, clock, knowsReaders: reads !== undefined })
   const longWay = answering({ operations, facts, protection, signer, clock, meter, access, log })
   const shared = { atHand, answering: longWay, clock, meter, access }
