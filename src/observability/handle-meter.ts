@@ -23,18 +23,34 @@ export type DatagramDrop =
 const OTHER = 0xfff
 const SHIFT = 12
 
+interface Count {
+  /** Transport, operation and response code. */
+  readonly key: number
+  answered: number
+}
+
 export class HandleMeter {
   /** Connections of the native port. */
   openConnections = 0
   /** Answers over UDP of which only the beginning was sent. */
   cutShort = 0
-  private readonly counts = new Map<number, number>()
+  private readonly counts = new Map<number, Count>()
+  /** What was counted last, as it nearly always is again. */
+  private last: Count = { key: Number.NaN, answered: 0 }
   private readonly drops = new Map<DatagramDrop, number>()
 
   answered(transport: HandleTransport, opCode: number, responseCode: number): void {
-    const of = HANDLE_TRANSPORTS.indexOf(transport)
-    const key = (of << (2 * SHIFT)) | (bounded(opCode) << SHIFT) | bounded(responseCode)
-    this.counts.set(key, (this.counts.get(key) ?? 0) + 1)
+    const key = (ordinalOf(transport) << (2 * SHIFT)) | (bounded(opCode) << SHIFT) | bounded(responseCode)
+    if (this.last.key !== key) this.last = this.countOf(key)
+    this.last.answered += 1
+  }
+
+  private countOf(key: number): Count {
+    const known = this.counts.get(key)
+    if (known !== undefined) return known
+    const count = { key, answered: 0 }
+    this.counts.set(key, count)
+    return count
   }
 
   dropped(reason: DatagramDrop): void {
@@ -47,7 +63,7 @@ export class HandleMeter {
       help: 'Requests of the native Handle protocol answered, by transport, operation and response code.',
       labels: ['transport', 'op', 'code'],
       collect: (add) => {
-        for (const [key, count] of this.counts) add(labelsOf(key), count)
+        for (const { key, answered } of this.counts.values()) add(labelsOf(key), answered)
       },
     })
     countMetric(registry, {
@@ -70,6 +86,12 @@ export class HandleMeter {
       collect: (set) => set({}, this.openConnections),
     })
   }
+}
+
+/** In `HANDLE_TRANSPORTS`. */
+function ordinalOf(transport: HandleTransport): number {
+  if (transport === 'udp') return 0
+  return transport === 'tcp' ? 1 : 2
 }
 
 function bounded(code: number): number {

@@ -22,9 +22,16 @@ export interface HittersState {
   readonly counts: readonly (readonly [name: string, count: number])[]
 }
 
+interface Counter {
+  readonly name: string
+  count: number
+}
+
 export class HeavyHitters {
   readonly capacity: number
-  readonly #counts = new Map<string, number>()
+  readonly #counters = new Map<string, Counter>()
+  /** Of the name that came last: often it comes again. */
+  #last: Counter | undefined
   #total = 0
   #error = 0
 
@@ -43,7 +50,7 @@ export class HeavyHitters {
   }
 
   get size(): number {
-    return this.#counts.size
+    return this.#counters.size
   }
 
   add(name: string, count = 1): void {
@@ -59,29 +66,40 @@ export class HeavyHitters {
 
   /** The largest first; of equal ones, in the order of names. */
   top(limit: number): readonly Tally[] {
-    return [...this.#counts]
-      .map(([name, count]) => ({ name, count }))
+    return Array.from(this.#counters.values(), ({ name, count }) => ({ name, count }))
       .sort((one, other) => other.count - one.count || (one.name < other.name ? -1 : 1))
       .slice(0, limit)
   }
 
   state(): HittersState {
-    return { total: this.#total, error: this.#error, counts: [...this.#counts] }
+    return {
+      total: this.#total,
+      error: this.#error,
+      counts: Array.from(this.#counters.values(), ({ name, count }) => [name, count] as const),
+    }
   }
 
   #raise(name: string, count: number): void {
-    const before = this.#counts.get(name)
-    if (before === undefined && this.#counts.size >= 2 * this.capacity) this.#makeRoom()
-    this.#counts.set(name, (before ?? 0) + count)
+    if (this.#last?.name !== name) this.#last = this.#counterOf(name)
+    this.#last.count += count
+  }
+
+  #counterOf(name: string): Counter {
+    const known = this.#counters.get(name)
+    if (known !== undefined) return known
+    if (this.#counters.size >= 2 * this.capacity) this.#makeRoom()
+    const counter = { name, count: 0 }
+    this.#counters.set(name, counter)
+    return counter
   }
 
   #makeRoom(): void {
-    const byRank = [...this.#counts.values()].sort((one, other) => other - one)
+    const byRank = Array.from(this.#counters.values(), ({ count }) => count).sort((one, other) => other - one)
     const taken = byRank[this.capacity]!
     this.#error += taken
-    for (const [name, count] of this.#counts) {
-      if (count > taken) this.#counts.set(name, count - taken)
-      else this.#counts.delete(name)
+    for (const counter of this.#counters.values()) {
+      counter.count -= taken
+      if (counter.count <= 0) this.#counters.delete(counter.name)
     }
   }
 }

@@ -174,13 +174,16 @@ function prefixAliases() {
   const known = new Map<string, Counts>()
   /** Of several that have one hash, the last found. */
   const byHash = new Map<number, Alias>()
+  /** Found last, and often next: its octets are compared before anything else is done. */
+  let last: Alias | undefined
 
   function learn(hash: number, octets: Uint8Array): Counts | undefined {
     const counts = known.get(Buffer.from(octets).toString('latin1').toLowerCase())
     if (counts === undefined) return undefined
     if (byHash.size >= MAX_ALIASES) byHash.clear()
     // A copy: what it is of is used again.
-    byHash.set(hash, { octets: new Uint8Array(octets), counts })
+    last = { octets: new Uint8Array(octets), counts }
+    byHash.set(hash, last)
     return counts
   }
 
@@ -191,23 +194,30 @@ function prefixAliases() {
       known.set(written, counts)
     },
     find(key: Uint8Array, start: number, end: number): Counts | undefined {
+      if (last !== undefined && beginsWith(last.octets, key, { start, end })) return last.counts
       let hash = 0
       let slash = start
       for (; slash < end && key[slash] !== SLASH; slash++) hash = Math.imul(hash ^ key[slash]!, 0x5bd1e995)
       if (slash >= end) return undefined
       const alias = byHash.get(hash)
-      if (alias !== undefined && standsAt(alias.octets, key, { start, end: slash })) return alias.counts
+      if (alias !== undefined && beginsWith(alias.octets, key, { start, end })) {
+        last = alias
+        return alias.counts
+      }
       return learn(hash, key.subarray(start, slash))
     },
     clear() {
       known.clear()
       byHash.clear()
+      last = undefined
     },
   }
 }
 
-function standsAt(octets: Uint8Array, key: Uint8Array, { start, end }: { start: number; end: number }): boolean {
-  if (octets.length !== end - start) return false
+/** Whether the octets, and a slash behind them, are there. */
+function beginsWith(octets: Uint8Array, key: Uint8Array, { start, end }: { start: number; end: number }): boolean {
+  const slash = start + octets.length
+  if (slash >= end || key[slash] !== SLASH) return false
   for (let at = 0; at < octets.length; at++) if (octets[at] !== key[start + at]) return false
   return true
 }
