@@ -1,7 +1,7 @@
 /** The command line of the bench. */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { ROW_NAMES, type RowName } from '../rows/row-names.js'
+import { COMPARABLE_ROWS, ROW_NAMES, type RowName } from '../rows/row-names.js'
 import { MAX_RECORDS } from '../workload/keys.js'
 import { type ParameterKind, type Parameters, readParameters } from './parameters.js'
 
@@ -175,6 +175,8 @@ function contradictions(options: BenchOptions): string[] {
   const faults: string[] = []
   const isPartial = quick || only.size < ROW_NAMES.length
   if (save && isPartial) faults.push('--save: results are kept of whole runs, without --quick and --only')
+  if (compare && !COMPARABLE_ROWS.some((name) => only.has(name)))
+    faults.push(`--compare: none of the rows asked for can be compared; there are ${COMPARABLE_ROWS.join(', ')}`)
   if (compare && save) faults.push('--save: not with --compare')
   if (compare && baselines.length > 0) faults.push('--baseline: not with --compare, where one side is the baseline')
   if (compare && options.html !== undefined) faults.push('--html: not with --compare, which is told as a table')

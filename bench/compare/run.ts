@@ -8,7 +8,7 @@ import type { LeftRow } from '../report/report.js'
 import { absent, drawn, hits, malformed, notModified, notServed } from '../rows/lookup-specs.js'
 import type { LookupSpec } from '../rows/lookups.js'
 import { requireEtag } from '../rows/memory-rows.js'
-import type { RowName } from '../rows/row-names.js'
+import type { ComparableName } from '../rows/row-names.js'
 import { MEMORY_CACHE_BYTES, NO_REDIS } from '../stage/measured-node.js'
 import type { RunningNode } from '../stage/node-under-test.js'
 import { type Contender, contender } from './contender.js'
@@ -16,23 +16,6 @@ import { type ComparedRow, comparedRow } from './report.js'
 import type { Build } from './revisions.js'
 import { BATCH, BATCH_CALLERS, batchSide, hotLookups, lookupSide, type Pair } from './sides.js'
 
-/** Rows whose figure is a rate. */
-export const COMPARABLE = [
-  'import',
-  'memory-zipf',
-  'memory-uniform',
-  'not-modified',
-  'absent',
-  'malformed',
-  'not-served',
-  'batch-resolve',
-  'redis',
-  'postgres',
-  'register',
-  'register-batch',
-] as const satisfies readonly RowName[]
-
-type ComparableName = (typeof COMPARABLE)[number]
 type Title = Pick<ComparedRow, 'name' | 'title' | 'unit'>
 
 export interface Compared {

@@ -32,3 +32,21 @@ export const ROW_NAMES = [
 ] as const
 
 export type RowName = (typeof ROW_NAMES)[number]
+
+/** Those whose figure is a rate that two builds can be compared by. */
+export const COMPARABLE_ROWS = [
+  'import',
+  'memory-zipf',
+  'memory-uniform',
+  'not-modified',
+  'absent',
+  'malformed',
+  'not-served',
+  'batch-resolve',
+  'redis',
+  'postgres',
+  'register',
+  'register-batch',
+] as const satisfies readonly RowName[]
+
+export type ComparableName = (typeof COMPARABLE_ROWS)[number]

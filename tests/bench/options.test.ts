@@ -52,6 +52,9 @@ test('one revision is compared with the working tree, two with each other', () =
   expect(read('--compare', 'v1', 'v2', '--only', 'redis').compare).toEqual({ from: 'v1', to: 'v2' })
   expect(read('--compare', 'v1', '--compare=v2').compare).toEqual({ from: 'v1', to: 'v2' })
   expect(read('--compare', 'v1').rounds).toBe(9)
+  expect(faultsOf(['--compare', 'v1', '--door', 'udp'])).toEqual([
+    expect.stringMatching(/^--compare: none of the rows asked for can be compared; there are import, /),
+  ])
 })
 
 test('every fault of a command line is told at once, with what would be right', () => {
