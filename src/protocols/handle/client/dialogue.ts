@@ -17,6 +17,7 @@ import { formatServerAddress, type ServerAddress } from './server-address.js'
 import { type SessionMode, Sessions } from './sessions.js'
 import { siteInfoRequest } from './site-requests.js'
 import { serversOf } from './sites.js'
+import { isOver } from './time-left.js'
 
 /** Says why an address that a site or a referral named is not to be asked; undefined when it may be. */
 export type AddressGuard = (address: ServerAddress) => string | undefined | Promise<string | undefined>
@@ -84,8 +85,8 @@ export class Dialogue {
   /** A session that the server has forgotten is set up anew, once. */
   private async authenticated(authenticated: Authenticated): Promise<AsyncGenerator<Message>> {
     const { server, identity } = authenticated
-    const [isOver, messages] = await this.attempt(authenticated)
-    if (!isOver) return messages
+    const [isForgotten, messages] = await this.attempt(authenticated)
+    if (!isForgotten) return messages
     await messages.return(undefined)
     this.sessions.forget(server, identity)
     return (await this.attempt(authenticated))[1]
@@ -97,8 +98,8 @@ export class Dialogue {
     const conversation: Conversation = { server, request, identity, timeoutMs: this.timeLeft(call) }
     const messages = converse(session === undefined ? conversation : { ...conversation, session }, tools)
     const first = await messages.next()
-    const isOver = session !== undefined && !first.done && SESSION_IS_OVER.has(first.value.header.responseCode)
-    return [isOver, withFirst(first, messages)] as const
+    const isForgotten = session !== undefined && !first.done && SESSION_IS_OVER.has(first.value.header.responseCode)
+    return [isForgotten, withFirst(first, messages)] as const
   }
 
   private async mayAsk({ address, isGiven }: Server): Promise<void> {
@@ -108,10 +109,8 @@ export class Dialogue {
   }
 
   private timeLeft({ deadlineMs }: Call): number {
-    const leftMs = deadlineMs - performance.now()
-    // Timers count whole milliseconds and may end one early: what they leave is time for nobody.
-    if (leftMs < 1) throw new HandleFault('timed-out', 'The time for the request is over.')
-    return Math.min(leftMs, this.options.limits.serverTimeoutMs)
+    if (isOver(deadlineMs)) throw new HandleFault('timed-out', 'The time for the request is over.')
+    return Math.min(deadlineMs - performance.now(), this.options.limits.serverTimeoutMs)
   }
 
   /** What a server says of itself. It keeps listeners out of the session, but nobody who stands between. */

@@ -53,7 +53,7 @@ export class Inbox implements Answers {
 
   constructor(options: InboxOptions) {
     this.options = options
-    this.timer = setTimeout(() => this.fail(this.late()), options.question.timeoutMs)
+    this.timer = setTimeout(() => this.fail(this.late()), Math.ceil(options.question.timeoutMs))
   }
 
   get ended(): boolean {

@@ -6,6 +6,7 @@
 import { foldAscii } from '../../../identifier/characters.js'
 import { HandleFault } from './faults.js'
 import type { Route } from './known-sites.js'
+import { isOver } from './time-left.js'
 
 interface Flight {
   readonly landing: Promise<Route>
@@ -42,7 +43,7 @@ export class SiteFlights {
       try {
         return await this.wait(flight, joining.deadlineMs)
       } catch (error) {
-        if (!isLeadersOwn(error, flight) || performance.now() >= joining.deadlineMs) throw error
+        if (!isLeadersOwn(error, flight) || isOver(joining.deadlineMs)) throw error
       }
     }
   }
@@ -69,7 +70,7 @@ export class SiteFlights {
 /** Its time was over, or it was not allowed to ask more; whom it asked may be well. */
 function isLeadersOwn(error: unknown, { deadlineMs }: Flight): boolean {
   if (!(error instanceof HandleFault)) return true
-  return error.reason === 'timed-out' && performance.now() >= deadlineMs
+  return error.reason === 'timed-out' && isOver(deadlineMs)
 }
 
 /** @throws HandleFault `timed-out` when it takes longer; it goes on then without anybody waiting */
@@ -77,7 +78,7 @@ export async function inTime<Value>(work: Promise<Value>, deadlineMs: number): P
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const fault = () => reject(new HandleFault('timed-out', 'The time for the request is over.'))
-    timer = setTimeout(fault, Math.max(deadlineMs - performance.now(), 1))
+    timer = setTimeout(fault, Math.max(Math.ceil(deadlineMs - performance.now()), 1))
   })
   try {
     return await Promise.race([work, late])

@@ -74,12 +74,12 @@ test('no more exchanges run at once than are allowed; the others wait, and too m
   const server = await started(
     udpServer(async (request) => {
       most = Math.max(most, ++running)
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await new Promise((resolve) => setTimeout(resolve, 100))
       running--
       return valuesTo(request, [url])
     }),
   )
-  const client = clientAt(server.address, { limits: { maxInFlight: 4, maxWaiting: 10 } })
+  const client = clientAt(server.address, { limits: { maxInFlight: 4, maxWaiting: 10, udpRetryMs: [15_000] } })
   const outcomes = await Promise.allSettled(many(20).map((handle) => client.resolve(handle)))
   expect(most).toBe(4)
   expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBe(14)

@@ -180,7 +180,7 @@ describe('with a root', () => {
   test('a site is asked for again when its time is over, however often it was of use', async () => {
     const node = await started(tcpServer(right))
     const { root, client } = await rooted(holding({ '0.na/88.1': [site(node)] }), { maxSiteAgeMs: 300 })
-    const until = performance.now() + 5_000
+    const until = performance.now() + 30_000
     while (root.requests.length < 3 && performance.now() < until) await client.resolve('88.1/x')
     expect(root.requests.length).toBe(3)
     expect(node.requests.length).toBeGreaterThan(3)
@@ -296,7 +296,7 @@ describe('site information that is out of date', () => {
 })
 
 describe('of several ways to ask', () => {
-  const limits = { udpRetryMs: [100], serverTimeoutMs: 500 }
+  const limits = { udpRetryMs: [100] }
 
   test('the next is taken when one is silent, away, busy, or lies', async () => {
     const silent = await started(udpServer(() => undefined))
@@ -339,7 +339,7 @@ describe('of several ways to ask', () => {
     const silent = [await started(udpServer(() => undefined)), await started(udpServer(() => undefined))]
     const servers = [0, 1, 0, 1, 0, 1].map((place) => silent[place]!.address)
     const client = clientOf({ start: { kind: 'servers', servers }, limits: { udpRetryMs: [10_000] } })
-    await expect(client.resolve('88.1/x', { timeoutMs: 200 })).rejects.toMatchObject({ reason: 'timed-out' })
+    await expect(client.resolve('88.1/x', { timeoutMs: 2_000 })).rejects.toMatchObject({ reason: 'timed-out' })
     expect(silent[0]!.requests.length + silent[1]!.requests.length).toBe(1)
   })
 
