@@ -6,7 +6,9 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    // Bounds on hangs: the machine may be slow, and busy with other things. What tests give a minute for must not end in it.
+    testTimeout: 55_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 })

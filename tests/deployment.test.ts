@@ -142,7 +142,7 @@ test('the Redis of compose.yaml starts, demands its password, and is found healt
   cleanUp.push(() => ended(server))
   const isHealthy = (env: NodeJS.ProcessEnv) =>
     spawnSync('sh', ['-c', plain(health).replace('redis-cli ', `redis-cli -s ${socket} `)], { env }).status === 0
-  await expect.poll(() => isHealthy(environment), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => isHealthy(environment)).toBe(true)
   expect(isHealthy({ ...environment, REDIS_PASSWORD: 'another' })).toBe(false)
 })
 

@@ -31,10 +31,10 @@ test('at a rate, long answers trickle in; open again, the rest comes at once', a
   })
   proxy.set({ kind: 'rate', perSecond: 10_000 })
   client.write(Buffer.alloc(60_000, 'x'))
-  await vi.waitUntil(() => octets > 500, { timeout: 10_000 })
+  await vi.waitUntil(() => octets > 500, { timeout: 30_000 })
   expect(received.join('').length).toBeLessThan(50_000)
   proxy.set({ kind: 'open' })
-  await vi.waitUntil(() => octets > 60_000, { timeout: 10_000 })
+  await vi.waitUntil(() => octets > 60_000, { timeout: 30_000 })
   expect(received.join('')).toBe('x'.repeat(60_000))
 })
 

@@ -1,6 +1,7 @@
 /** What is done to Redis is what the faults say: on real servers, with entries put there by hand. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openRedis } from '../../src/platform/redis.js'
+import { PATIENT } from '../support/patience.js'
 import { entryKeys, restoreEntries, squeeze } from './redis-entries.js'
 import { type RedisPair, startRedisPair } from './redis-pair.js'
 import { refusingRedis } from './refusing-redis.js'
@@ -30,7 +31,7 @@ test('demoted, it has what the replica had, and refuses writes until it is promo
   await pair.refreshReplica()
   await primary.ask(['SET', 'e:1', 'new'])
   await pair.demote()
-  await vi.waitUntil(async () => String((await primary.ask(['GET', 'e:1']))[0]) === 'old', { timeout: 10_000 })
+  await vi.waitUntil(async () => String((await primary.ask(['GET', 'e:1']))[0]) === 'old', { timeout: 30_000 })
   // Were the replica to follow its follower now, both would be empty.
   await pair.refreshReplica()
   expect(String((await primary.ask(['SET', 'e:1', 'x']))[0])).toContain('READONLY')
@@ -64,7 +65,7 @@ test('squeezed, it drives entries out and takes new ones all the same', async ()
 test('refused in every way, our client asks on, and knows nothing', async () => {
   const refusing = await refusingRedis()
   const client = openRedis(`unix://${refusing.socketPath}`)
-  await vi.waitUntil(() => client.isUp())
+  await vi.waitUntil(() => client.isUp(), PATIENT)
   const before = refusing.refused()
   for (let at = 0; at < 30; at += 1)
     await expect(client.mget(['e:1'])).rejects.toMatchObject({ code: 'authority-unavailable' })

@@ -79,7 +79,7 @@ afterAll(() => {
   redirector.close()
 })
 
-const ask = (url: string, guard: AddressGuard) => getGuarded({ url, guard, timeoutMs: 2_000, maxBytes: 1_000 })
+const ask = (url: string, guard: AddressGuard) => getGuarded({ url, guard, timeoutMs: 20_000, maxBytes: 1_000 })
 
 describe('what is forbidden is never connected to', () => {
   test('there are enough spellings', () => expect(ALL.length).toBeGreaterThan(60))

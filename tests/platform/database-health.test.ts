@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { databaseHealth } from '../../src/platform/database-health.js'
+import { PATIENT } from '../support/patience.js'
 
 test('a few failures in a row, none of them long, are not an outage unless nothing succeeds between them', () => {
   const { health, isAway, probes } = setUp()
@@ -26,11 +27,11 @@ test('it is probed at once, then again and again, without anybody asking, until 
   expect(probes()).toBe(1)
   health.failed(700)
   expect(probes()).toBe(1)
-  await vi.waitFor(() => expect(probes()).toBeGreaterThan(3))
+  await vi.waitFor(() => expect(probes()).toBeGreaterThan(3), PATIENT)
   expect(isAway()).toBe(true)
 
   answer()
-  await vi.waitFor(() => expect(isAway()).toBe(false))
+  await vi.waitFor(() => expect(isAway()).toBe(false), PATIENT)
   health.failed(5)
   expect(isAway()).toBe(false)
 })
@@ -45,7 +46,7 @@ test('an answer to somebody who had asked before ends it too', () => {
 test('closed, it probes no more', async () => {
   const { health, probes } = setUp()
   health.failed(700)
-  await vi.waitFor(() => expect(probes()).toBeGreaterThan(1))
+  await vi.waitFor(() => expect(probes()).toBeGreaterThan(1), PATIENT)
   health.close()
   const before = probes()
   await new Promise((resolve) => setTimeout(resolve, 30))

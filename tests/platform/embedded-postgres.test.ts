@@ -105,7 +105,7 @@ test('a node killed with -9 leaves an orphan; the next start ends it, in seconds
 
   const startedAtMs = performance.now()
   const second = await started(dataFolder)
-  expect(performance.now() - startedAtMs).toBeLessThan(10_000)
+  expect(performance.now() - startedAtMs).toBeLessThan(30_000)
   expect(isAlive(serverPid)).toBe(false)
   expect(await rowsOf(opened(second.url))).toEqual([1])
 })
@@ -131,8 +131,8 @@ test('a server that dies comes back under the same address, with every commit', 
   const before = postgres.pid()!
   process.kill(before, 'SIGKILL')
 
-  await vi.waitFor(() => expect(postgres.pid() ?? before).not.toBe(before), { timeout: 20_000 })
-  await vi.waitFor(async () => expect(await rowsOf(db)).toEqual([1]), { timeout: 20_000 })
+  await vi.waitFor(() => expect(postgres.pid() ?? before).not.toBe(before), { timeout: 60_000 })
+  await vi.waitFor(async () => expect(await rowsOf(db)).toEqual([1]), { timeout: 60_000 })
 })
 
 test('a process that just exits takes its server along', async () => {
@@ -141,7 +141,7 @@ test('a process that just exits takes its server along', async () => {
   const { serverPid } = readyOf(await child.line(/^ready/))
   await child.ended
 
-  await vi.waitFor(() => expect(isAlive(serverPid)).toBe(false), { timeout: 10_000 })
+  await vi.waitFor(() => expect(isAlive(serverPid)).toBe(false), { timeout: 30_000 })
 })
 
 test('half a cluster left by a killed node is swept away', async () => {
@@ -231,7 +231,7 @@ async function stopped(postgres: EmbeddedPostgres): Promise<void> {
 }
 
 function opened(url: string): Database {
-  const db = openDatabase({ url, statementTimeoutMs: 10_000 })
+  const db = openDatabase({ url, statementTimeoutMs: 10_000, connectTimeoutMs: 10_000 })
   cleanUps.push(() => db.close())
   return db
 }

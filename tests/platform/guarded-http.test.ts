@@ -13,7 +13,7 @@ afterEach(() => {
 
 const guard = new AddressGuard({ allowed: [parseAllowedNetwork('127.0.0.1:1-65535')] })
 const ask = (url: string, more: Partial<Parameters<typeof getGuarded>[0]> = {}) =>
-  getGuarded({ url, guard, timeoutMs: 2_000, maxBytes: MIB, ...more })
+  getGuarded({ url, guard, timeoutMs: 20_000, maxBytes: MIB, ...more })
 
 test.each([
   ['gzip', zlib.gzipSync('水泵')],

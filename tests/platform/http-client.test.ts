@@ -88,11 +88,11 @@ test('a stream is sent as it comes, for longer than the bound as long as it move
   const pieces = Array.from({ length: 8 }, (_, index) => Buffer.alloc(100_000, index))
   async function* slowly() {
     for (const piece of pieces) {
-      await delay(100)
+      await delay(300)
       yield piece
     }
   }
-  const response = await sendRequest({ url, method: 'PATCH', content: slowly(), timeoutMs: 500 })
+  const response = await sendRequest({ url, method: 'PATCH', content: slowly(), timeoutMs: 2_000 })
   const sha256 = createHash('sha256').update(Buffer.concat(pieces)).digest('hex')
   expect(readJson(response)).toEqual({ bytes: 800_000, sha256 })
 })

@@ -110,7 +110,7 @@ test('a change to a table waits for its readers without holding up new ones', as
     changing = migrate(db, folder)
     await untilWaiting(opened(url))
     const reader = opened(url)
-    // Bounded by the statement's own 600 ms; without a bound on the lock it would wait as long as this transaction.
+    // Bounded by the statement's own 5 s; without a bound on the lock it would wait as long as this transaction.
     for (let count = 0; count < 20; count++) await reader.query('select from busy')
   })
   expect(await changing).toEqual(['0001_change.sql'])
@@ -125,7 +125,7 @@ async function setUp() {
 }
 
 function opened(url: string): Database {
-  const db = openDatabase({ url, maxConnections: 2 })
+  const db = openDatabase({ url, maxConnections: 2, statementTimeoutMs: 5_000, connectTimeoutMs: 10_000 })
   cleanUps.push(() => db.close())
   return db
 }

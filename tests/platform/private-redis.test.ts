@@ -7,6 +7,7 @@ import { type PrivateRedis, startPrivateRedis } from '../../src/platform/private
 import { isAlive } from '../../src/platform/process-facts.js'
 import { openRedis, type RedisClient } from '../../src/platform/redis.js'
 import { runTypeScript } from '../support/child.js'
+import { PATIENT } from '../support/patience.js'
 
 const NODE = path.join(import.meta.dirname, 'children/private-redis.ts')
 
@@ -69,8 +70,8 @@ test('killed, it comes back under the same address', async () => {
   const client = await connected(redis.url)
   const before = redis.pid()!
   process.kill(before, 'SIGKILL')
-  await vi.waitFor(() => expect(redis.pid() ?? before).not.toBe(before), { timeout: 5_000 })
-  await vi.waitFor(() => expect(client.isUp()).toBe(true), { timeout: 5_000 })
+  await vi.waitFor(() => expect(redis.pid() ?? before).not.toBe(before), { timeout: 30_000 })
+  await vi.waitFor(() => expect(client.isUp()).toBe(true), { timeout: 30_000 })
 })
 
 test('the orphan of a killed node is ended; the server of a living one is left alone', async () => {
@@ -86,7 +87,7 @@ test('the orphan of a killed node is ended; the server of a living one is left a
   expect(isAlive(orphan!)).toBe(true)
 
   await started(dataFolder)
-  await vi.waitFor(() => expect(isAlive(orphan!)).toBe(false))
+  await vi.waitFor(() => expect(isAlive(orphan!)).toBe(false), PATIENT)
   expect(isAlive(other!)).toBe(true)
 })
 
@@ -115,8 +116,8 @@ async function started(dataFolder: string): Promise<PrivateRedis> {
   return redis!
 }
 
-async function connected(url: string, withinMs = 5_000): Promise<RedisClient> {
-  const client = openRedis(url)
+async function connected(url: string, withinMs = 30_000): Promise<RedisClient> {
+  const client = openRedis(url, { commandTimeoutMs: 5_000 })
   cleanUps.push(() => client.close())
   await vi.waitFor(() => expect(client.isUp()).toBe(true), { timeout: withinMs, interval: 10 })
   return client

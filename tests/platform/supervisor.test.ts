@@ -9,6 +9,7 @@ import { isAlive } from '../../src/platform/process-facts.js'
 import { supervisor } from '../../src/platform/supervisor.js'
 import type { WorkerProcess } from '../../src/platform/worker-process.js'
 import { runTypeScript } from '../support/child.js'
+import { PATIENT } from '../support/patience.js'
 import type { Behaviour } from './children/worker.js'
 
 const PROGRAM = path.join(import.meta.dirname, 'children/supervisor.ts')
@@ -75,11 +76,10 @@ test('one that does not drain is ended, so that a restart and a stop come to the
 test('asked again while workers are being replaced, it replaces them once more', { timeout: LONG_MS }, async () => {
   const supervised = supervise('steady', 1)
   await supervised.line(/^started/)
-  for (let times = 0; times < 3; times += 1) {
-    supervised.process.kill('SIGHUP')
-    // Signals of one kind that come at the same time are one.
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  // Signals of one kind that come at the same time are one: the second when the first has been heard, and two more with it.
+  supervised.process.kill('SIGHUP')
+  await supervised.line(/^rolling/)
+  for (let times = 0; times < 2; times += 1) supervised.process.kill('SIGHUP')
   await supervised.line(/^rolled/)
   expect(supervised.begun()).toHaveLength(3)
   expect(await supervised.ends()).toBe(0)
@@ -101,11 +101,11 @@ test('a worker whose place was filled during the pause before its replacement is
   await them.start()
   for (const times of [1, 2]) {
     launched.at(-1)!.end()
-    await vi.waitUntil(() => launched.length === times + 1 && them.count().up === 1)
+    await vi.waitUntil(() => launched.length === times + 1 && them.count().up === 1, PATIENT)
   }
   // Two were replaced at once or nearly so; the next has to wait for 200 ms.
   launched.at(-1)!.end()
-  await vi.waitUntil(() => them.count().up === 0)
+  await vi.waitUntil(() => them.count().up === 0, { ...PATIENT, interval: 1 })
   await them.roll()
   expect(launched).toHaveLength(4)
   await delay(400)

@@ -2,6 +2,7 @@
 import { expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/platform/clock.js'
 import { type AcknowledgedWaitsOptions, acknowledgedWaits } from '../../src/registry/acknowledged-waits.js'
+import { PATIENT } from '../support/patience.js'
 
 function setUp(options: Partial<AcknowledgedWaitsOptions> = {}) {
   const state = { settled: 10 as number | undefined, asked: 0 }
@@ -22,7 +23,7 @@ test('a write is waited for until its transaction is settled above, and no longe
   })
   state.settled = 11
   const { asked } = state
-  await vi.waitUntil(() => state.asked > asked + 2)
+  await vi.waitUntil(() => state.asked > asked + 2, PATIENT)
   expect(isDone).toBe(false)
   state.settled = 12
   await waiting
@@ -58,7 +59,7 @@ test('while everything is told anew nothing counts as settled', async () => {
   const { state, waits } = setUp()
   state.settled = undefined
   const waiting = waits.takePlace().untilAcknowledged(1)
-  await vi.waitUntil(() => state.asked > 1)
+  await vi.waitUntil(() => state.asked > 1, PATIENT)
   state.settled = 1
   await waiting
 })

@@ -150,7 +150,7 @@ test('while the feed cannot be read nobody waits to catch up, and who waited is 
         .catchUp()
         .then(() => true)
         .catch(() => false),
-    { timeout: 5_000, interval: 10 },
+    { timeout: 30_000, interval: 10 },
   )
   const last = follower.catchUp()
   const stopped = follower.stop()

@@ -18,6 +18,7 @@ import { settleNodeSite } from '../../src/registry/node-site.js'
 import { allotPrefix, changePrefix, findPrefix, loadRoutes } from '../../src/registry/prefixes.js'
 import type { Registration } from '../../src/registry/registration.js'
 import { settlePrefixRecords } from '../../src/registry/settle-prefixes.js'
+import { PATIENT } from '../support/patience.js'
 import {
   enterpriseUser,
   feedOf,
@@ -189,7 +190,7 @@ describe('when the site of the node changes', () => {
     // It knows the site already, and is not committed yet.
     const paused = { ...registry, db: pausedBefore(db, 'update prefix set recorded_site', gate) }
     const allotted = allotPrefix(paused, admin, { prefix })
-    await vi.waitUntil(async () => (await openTransactions(db)) > 0)
+    await vi.waitUntil(async () => (await openTransactions(db)) > 0, PATIENT)
     let isSettled = false
     const moved = { ...SITE, addresses: ['198.51.100.3'] }
     const start = settleNodeSite(registry, moved)
@@ -197,7 +198,7 @@ describe('when the site of the node changes', () => {
       .finally(() => {
         isSettled = true
       })
-    await vi.waitUntil(async () => isSettled || (await waitingForLocks(db)) > 0)
+    await vi.waitUntil(async () => isSettled || (await waitingForLocks(db)) > 0, PATIENT)
     release()
     await Promise.all([allotted, start])
     expect(addressesIn(await valuesOf(prefix))).toEqual(moved.addresses)

@@ -64,7 +64,7 @@ test('look-ups of one tick share one query, which reads one row for each', async
   expect(counts).toEqual({ queries: 1, rows: 200, keys: 200, inFlight: 0, mostInFlight: 1 })
   // A backend tells the statistics what it read when it ends.
   await close()
-  await expect.poll(fetchedRows, { timeout: 10_000 }).toBe(before + 200)
+  await expect.poll(fetchedRows).toBe(before + 200)
 })
 
 test('a query takes 256 keys at most, and four are under way at most', async () => {

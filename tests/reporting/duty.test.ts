@@ -201,11 +201,11 @@ test('a destination that is away gets all when it is back; one that is slow hold
   await duty.tick()
   at.clock.advanceMs(DAY_MS)
   for (let round = 0; round < 3; round++) await duty.tick()
-  await vi.waitUntil(async () => quick.of('T3').length > 0 && (await due('quick')) === 0, { timeout: 10_000 })
+  await vi.waitUntil(async () => quick.of('T3').length > 0 && (await due('quick')) === 0, { timeout: 30_000 })
   expect(await due('dead')).toBe(quick.received.length)
   expect(slow.received).toEqual([])
   dead.answer = undefined
-  await vi.waitUntil(async () => (await due('dead')) === 0, { timeout: 10_000 })
+  await vi.waitUntil(async () => (await due('dead')) === 0, { timeout: 30_000 })
   expect(dead.received.map(nameOf).sort()).toEqual(quick.received.map(nameOf).sort())
   const [log] = await at.db.query<{ failed: number; delivered: number }>(
     `select count(*) filter (where outcome = 'failed') as failed, count(*) filter (where outcome = 'delivered') as delivered
@@ -227,7 +227,7 @@ test('a document that is refused is set aside with the reason, one that always f
   at.clock.advanceMs(DAY_MS)
   await duty.tick()
   const others = ['T8', 'T9', 'performance'] as const
-  await vi.waitUntil(() => others.every((table) => top.of(table).length === 1), { timeout: 10_000 })
+  await vi.waitUntil(() => others.every((table) => top.of(table).length === 1), { timeout: 30_000 })
   const states = () =>
     at.db.query(
       `select r.table_name as "table", d.state, d.last_problem as problem from report_delivery d
@@ -250,18 +250,18 @@ test('a destination that is new is told the states that others know, and gets th
   await before.tick()
   at.clock.advanceMs(DAY_MS)
   await before.tick()
-  await vi.waitUntil(() => old.of('T1').length === 1 && old.of('T4').length === 1, { timeout: 10_000 })
+  await vi.waitUntil(() => old.of('T1').length === 1 && old.of('T4').length === 1, { timeout: 30_000 })
   await before.stop()
 
   const after = at.duty({ destinations: [added] })
   after.start()
   await after.tick()
   await vi.waitUntil(() => ['T1', 'T2', 'T11'].every((table) => added.of(table as 'T1').length === 1), {
-    timeout: 10_000,
+    timeout: 30_000,
   })
   expect(added.of('T4')).toEqual([])
   expect(await sendAgain(at.db, { table: 'T4', period: '2026-11-25', destinations: ['added'] })).toBe(1)
-  await vi.waitUntil(() => added.of('T4').length === 1, { timeout: 10_000 })
+  await vi.waitUntil(() => added.of('T4').length === 1, { timeout: 30_000 })
   expect(added.of('T4')).toEqual(old.of('T4'))
 })
 

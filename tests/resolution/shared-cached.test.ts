@@ -7,6 +7,7 @@ import { compose } from '../../src/resolution/resolve.js'
 import { type Rejection, sharedStore } from '../../src/resolution/shared-cached.js'
 import { sharedKey } from '../../src/resolution/shared-entry.js'
 import { manualClock } from '../support/manual-clock.js'
+import { PATIENT } from '../support/patience.js'
 import { queryFor } from '../support/query-for.js'
 import { type TestRedis, testRedis } from '../support/redis.js'
 import { scriptedAuthority } from '../support/scripted-authority.js'
@@ -20,7 +21,7 @@ let redis: RedisClient
 beforeAll(async () => {
   server = await testRedis()
   redis = openRedis(server.url, { commandTimeoutMs: 5_000 })
-  await vi.waitUntil(() => redis.isUp())
+  await vi.waitUntil(() => redis.isUp(), PATIENT)
 })
 
 afterAll(async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Enterprise, get, makeEnterprise, put, type TestNode, testNode } from '../support/node.js'
+import { PATIENT } from '../support/patience.js'
 
 let node: TestNode
 let enterprise: Enterprise
@@ -13,7 +14,10 @@ afterAll(() => node.close())
 
 test('a write is logged with who wrote, and without the secret of the key', async () => {
   await put(node, enterprise.apiKey, { identifier: '88.118.5/logged', name: 'Logged' })
-  const line = await vi.waitUntil(() => node.logLines.find((one) => one.includes('/v1/identifiers/88.118.5/logged')))
+  const line = await vi.waitUntil(
+    () => node.logLines.find((one) => one.includes('/v1/identifiers/88.118.5/logged')),
+    PATIENT,
+  )
   expect(JSON.parse(line)).toMatchObject({
     msg: 'request',
     method: 'PUT',
@@ -30,6 +34,6 @@ test('a write is logged with who wrote, and without the secret of the key', asyn
 test('look-ups are logged by share: at 0 none is', async () => {
   for (let n = 0; n < 20; n += 1) await get(node, `88.118.5/quiet-${n}`)
   await put(node, enterprise.apiKey, { identifier: '88.118.5/after', name: 'After' })
-  await vi.waitUntil(() => node.logLines.find((one) => one.includes('88.118.5/after')))
+  await vi.waitUntil(() => node.logLines.find((one) => one.includes('88.118.5/after')), PATIENT)
   expect(node.logLines.filter((one) => one.includes('quiet-'))).toEqual([])
 })

@@ -128,7 +128,7 @@ test('the record of a prefix is found, too', async () => {
 test('every node that belongs to this one is probed, and told by the API and in metrics', async () => {
   const name = `tcp://127.0.0.1:${secondaryPort}`
   await vi.waitUntil(async () => (await peersOf(top)).some(({ peer, state }) => peer === name && state === 'up'), {
-    timeout: 10_000,
+    timeout: 30_000,
   })
   const peer = (await peersOf(top)).find((one) => one.peer === name)
   expect(peer).toMatchObject({ role: 'enterprise', prefixes: ['88.118'], latencyMs: expect.any(Number) })
@@ -154,7 +154,7 @@ test('a node that cannot be asked: what is known is given, marked stale; what is
   await vi.waitUntil(
     async () => (await peersOf(top)).some(({ role, state }) => role === 'enterprise' && state !== 'up'),
     {
-      timeout: 10_000,
+      timeout: 30_000,
     },
   )
 })

@@ -2,6 +2,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { testDatabase } from '../support/database.js'
 import { get, makeEnterprise, put, type TestNode, testNode } from '../support/node.js'
+import { PATIENT } from '../support/patience.js'
 import { testRedis } from '../support/redis.js'
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js'
 
@@ -16,10 +17,13 @@ test.each(['cut', 'hang'] as const)(
   async (fault) => {
     const { node, postgres, enterprise } = await setUp()
     await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
-    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'))
+    await vi.waitUntil(
+      async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'),
+      PATIENT,
+    )
 
     postgres[fault]()
-    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 30_000 })
     const stale = await get(node, '88.118.5/known')
     expect(stale.status).toBe(200)
     expect(stale.headers.get('jiexi-stale')).toMatch(/^authority-unavailable; asof=\d{4}-/)
@@ -34,8 +38,8 @@ test.each(['cut', 'hang'] as const)(
     expect((await put(node, enterprise.apiKey, { identifier: '88.118.5/new', name: 'New' })).status).toBe(503)
 
     postgres.restore()
-    await vi.waitUntil(async () => (await get(node, '88.118.5/unknown')).status === 404, { timeout: 10_000 })
-    await vi.waitUntil(async () => !(await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+    await vi.waitUntil(async () => (await get(node, '88.118.5/unknown')).status === 404, { timeout: 30_000 })
+    await vi.waitUntil(async () => !(await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 30_000 })
   },
 )
 
@@ -44,12 +48,15 @@ test.each(['cut', 'hang'] as const)(
   async (fault) => {
     const { node, postgres, enterprise } = await setUp()
     await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
-    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'))
+    await vi.waitUntil(
+      async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'),
+      PATIENT,
+    )
 
     postgres[fault]()
     const isKnownToBeGone = async () => (await get(node, '88.118.5/unknown')).status === 503
-    await vi.waitUntil(isKnownToBeGone, { timeout: 10_000 })
-    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+    await vi.waitUntil(isKnownToBeGone, { timeout: 30_000 })
+    await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 30_000 })
 
     // One after the other: with a time-out of 700 ms for each, these would take minutes.
     const startedAtMs = performance.now()
@@ -66,8 +73,8 @@ test.each(['cut', 'hang'] as const)(
     expect(performance.now() - startedAtMs).toBeLessThan(30_000)
 
     postgres.restore()
-    await vi.waitUntil(async () => (await get(node, '88.118.5/unknown')).status === 404, { timeout: 10_000 })
-    await vi.waitUntil(async () => !(await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+    await vi.waitUntil(async () => (await get(node, '88.118.5/unknown')).status === 404, { timeout: 30_000 })
+    await vi.waitUntil(async () => !(await get(node, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 30_000 })
     expect((await put(node, enterprise.apiKey, { identifier: '88.118.5/new', name: 'New' })).status).toBe(201)
   },
 )
@@ -77,10 +84,13 @@ test('an answer that only Redis has is given stale while Postgres is away', asyn
   await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
   const second = await sibling(node, redis!)
   await get(node, '88.118.5/known')
-  await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'))
+  await vi.waitUntil(
+    async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'),
+    PATIENT,
+  )
 
   postgres.cut()
-  await vi.waitUntil(async () => (await get(second, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 10_000 })
+  await vi.waitUntil(async () => (await get(second, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 30_000 })
   const stale = await get(second, '88.118.5/known')
   expect(stale.status).toBe(200)
   expect(await stale.json()).toMatchObject({ attributes: { name: 'Known' } })
@@ -159,7 +169,7 @@ async function sibling(node: TestNode, redis: TcpProxy): Promise<TestNode> {
 
 async function untilRedisIsUp(node: TestNode): Promise<void> {
   const isUp = async () => ((await (await fetch(`${node.url}/readyz`)).json()) as { redis: { up: boolean } }).redis.up
-  await vi.waitUntil(isUp, { timeout: 5_000 })
+  await vi.waitUntil(isUp, { timeout: 30_000 })
 }
 
 async function redisBehindProxy(): Promise<TcpProxy> {

@@ -94,7 +94,7 @@ test('entries from before a change, put back, change no answer', async () => {
   cli('flushall')
   for (const { key, entry } of before) await write(key, entry)
   for (const identifier of KNOWN) expect(await nameOf(identifier)).toBe(`${identifier} again`)
-  await vi.waitUntil(async () => (await tiers()).every((tier) => tier.includes('redis')), { timeout: 10_000 })
+  await vi.waitUntil(async () => (await tiers()).every((tier) => tier.includes('redis')), { timeout: 30_000 })
   for (const identifier of KNOWN) expect(await nameOf(identifier)).toBe(`${identifier} again`)
   // As it was, for whatever test comes next.
   await registerMany(node, enterprise.apiKey, KNOWN)
@@ -119,7 +119,7 @@ async function nameOf(identifier: string): Promise<unknown> {
 
 /** Redis is of use again, for every identifier. */
 async function untilServedByRedis(): Promise<void> {
-  await vi.waitUntil(async () => (await tiers()).every((tier) => tier.includes('redis')), { timeout: 10_000 })
+  await vi.waitUntil(async () => (await tiers()).every((tier) => tier.includes('redis')), { timeout: 30_000 })
 }
 
 async function tiers(): Promise<string[]> {
@@ -151,7 +151,7 @@ interface Held {
 }
 
 async function entries(): Promise<Held[]> {
-  await vi.waitUntil(() => attacker.isUp(), { timeout: 10_000 })
+  await vi.waitUntil(() => attacker.isUp(), { timeout: 30_000 })
   const keys = cli('--raw', 'keys', 'e:*').trim().split('\n')
   const values = await attacker.mget(keys)
   return keys.map((key, at) => ({ key, entry: values[at]! }))

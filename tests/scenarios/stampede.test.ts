@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { MAX_KEYS_PER_QUERY, MAX_QUERIES_IN_FLIGHT } from '../../src/registry/records.js'
 import { testDatabase } from '../support/database.js'
 import { get, makeEnterprise, put, registerMany, testNode } from '../support/node.js'
+import { PATIENT } from '../support/patience.js'
 import { readCounter } from '../support/read-counter.js'
 import { redisCli, testRedis } from '../support/redis.js'
 import { tcpProxy } from '../support/tcp-proxy.js'
@@ -22,7 +23,10 @@ test.each(['registered', 'absent'])(
     if (kind === 'registered') await put(node, enterprise.apiKey, { identifier: '88.118.5/wanted', name: 'Wanted' })
     // Once this one is kept, so is whatever was registered before it.
     await put(node, enterprise.apiKey, { identifier: '88.118.5/later', name: 'Later' })
-    await vi.waitUntil(async () => (await get(node, '88.118.5/later')).headers.get('cache-status')?.includes('memory'))
+    await vi.waitUntil(
+      async () => (await get(node, '88.118.5/later')).headers.get('cache-status')?.includes('memory'),
+      PATIENT,
+    )
 
     const before = reads.statements()
     const answers = await Promise.all(Array.from({ length: 1000 }, () => get(node, '88.118.5/wanted')))
@@ -38,7 +42,7 @@ test('Redis emptied again and again under load: few queries, of many keys each, 
   const names = Array.from({ length: 400 }, (_, at) => `88.118.5/part-${at}`)
   await registerMany(node, enterprise.apiKey, names)
   const isFromRedis = async () => (await get(node, names[0]!)).headers.get('cache-status')?.includes('redis')
-  await vi.waitUntil(isFromRedis, { timeout: 10_000 })
+  await vi.waitUntil(isFromRedis, { timeout: 30_000 })
 
   const before = { statements: reads.statements(), keys: reads.keys() }
   const requests = 6_000

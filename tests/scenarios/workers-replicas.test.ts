@@ -63,7 +63,7 @@ test('told to stop, all workers answer what they have, and the node ends with 0'
   leaving!.signal('SIGTERM')
   await leaving!.child.line(/SIGTERM: stopping/)
   // At the latest by now each worker has been told.
-  await vi.waitUntil(async () => (await ask(idle)).includes('Connection: close'), { timeout: 10_000 })
+  await vi.waitUntil(async () => (await ask(idle)).includes('Connection: close'), { timeout: 30_000 })
   const answered = once(asking, 'data')
   asking.write(body.slice(1))
   expect(String((await answered)[0])).toContain('HTTP/1.1 200')
@@ -82,7 +82,7 @@ test('a second signal ends all at once', { timeout }, async () => {
   await leaving!.child.line(/SIGINT: stopping/)
   leaving!.signal('SIGINT')
   expect(await leaving!.child.ended).toBe(130)
-  await expect.poll(() => workers.filter(isAlive), { timeout: 10_000 }).toEqual([])
+  await expect.poll(() => workers.filter(isAlive)).toEqual([])
 })
 
 test('a port that is taken ends the start before any worker is started', { timeout }, async () => {

@@ -110,7 +110,7 @@ test('connections on their way to a worker that dies are answered by another', {
     answered += 1
   })
   // Some of them wait for the one that does nothing.
-  await vi.waitUntil(() => answered >= 5, { timeout: 10_000 })
+  await vi.waitUntil(() => answered >= 5, { timeout: 30_000 })
   expect(answered).toBeLessThan(300)
   process.kill(victim!, 'SIGKILL')
   await Promise.all(asking)
@@ -139,7 +139,7 @@ test('when the supervisor is killed, no worker is left behind', async () => {
   const workers = [...node.workers().values()]
   expect(workers.filter(isAlive)).toHaveLength(2)
   node.signal('SIGKILL')
-  await vi.waitUntil(() => workers.filter(isAlive).length === 0, { timeout: 10_000 })
+  await vi.waitUntil(() => workers.filter(isAlive).length === 0, { timeout: 30_000 })
 })
 
 function known(): string {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { luaScript, openRedis, type RedisClient } from '../../src/platform/redis.js'
 import { EntryMac } from '../../src/resolution/entry-mac.js'
 import { encodeEntry, PUT_ENTRIES_LUA, sharedKey } from '../../src/resolution/shared-entry.js'
+import { PATIENT } from '../support/patience.js'
 import { type TestRedis, testRedis } from '../support/redis.js'
 import { hostileRedis } from './hostile-redis.js'
 import { seededRandom } from './random.js'
@@ -21,7 +22,7 @@ let real: RedisClient
 beforeAll(async () => {
   server = await testRedis()
   real = openRedis(server.url, { commandTimeoutMs: 5_000 })
-  await vi.waitUntil(() => real.isUp())
+  await vi.waitUntil(() => real.isUp(), PATIENT)
 })
 
 afterAll(async () => {

@@ -24,7 +24,10 @@ const them = supervisor({
   log: logger({ level: 'info', clock: systemClock }),
   onGivenUp: (reason) => say(`given up: ${reason.message}`),
 })
-process.on('SIGHUP', () => void them.roll().then(() => say('rolled')))
+process.on('SIGHUP', () => {
+  void them.roll().then(() => say('rolled'))
+  say('rolling')
+})
 process.on('SIGTERM', () => void them.stop().then(() => process.exit(0)))
 await them.start().then(
   () => say('started'),

@@ -10,6 +10,7 @@ import { clientAddress } from '../../../src/protocols/http/client-address.js'
 import { fastLane, knownOf } from '../../../src/protocols/http/fast-lane.js'
 import { readyOctets, readyStart, sendReady } from '../../../src/protocols/http/ready-response.js'
 import { httpServer, KEEP_ALIVE_SECONDS } from '../../../src/protocols/http/server.js'
+import { PATIENT } from '../../support/patience.js'
 
 const KNOWN = '/known'
 const LATER = '/later'
@@ -218,7 +219,7 @@ test('however much is asked for in one packet, no more is answered than the clie
   const socket = net.connect(portOf(app), '127.0.0.1')
   socket.pause()
   socket.write(get(KNOWN).repeat(150) + last('/ordinary'))
-  await vi.waitUntil(() => times.asked > 0)
+  await vi.waitUntil(() => times.asked > 0, PATIENT)
   // The kernel's buffers take some megabytes.
   await delay(100)
   expect(times.asked).toBeLessThan(100)
@@ -273,7 +274,7 @@ test.each(['/slow', LATER, '/half-known'])(
     const socket = net.connect(portOf(withLane), '127.0.0.1', () => socket.write(get(path)))
     await delay(4)
     socket.destroy()
-    await vi.waitUntil(async () => (await connectionsOf(withLane.server)) === 0)
+    await vi.waitUntil(async () => (await connectionsOf(withLane.server)) === 0, PATIENT)
     expect(bodiesOf(await exchange(withLane, [last(KNOWN)]))).toEqual([BODY])
   },
 )
@@ -336,10 +337,10 @@ test('a drain lets an answer that is awaited be the last of its connection, and 
   app.get(KNOWN, async () => 'routed')
   await app.listen({ port: 0, host: '127.0.0.1' })
   const received = exchange(app, [get(KNOWN)])
-  await vi.waitUntil(async () => (await connectionsOf(app.server)) === 1)
+  await vi.waitUntil(async () => (await connectionsOf(app.server)) === 1, PATIENT)
   await delay(20)
   const closed = app.close()
-  await vi.waitUntil(() => !app.server.listening)
+  await vi.waitUntil(() => !app.server.listening, PATIENT)
   answer(readyOctets({ start: readyStart(HEAD), body: BODY }, KEEP_ALIVE_SECONDS))
   expect(await received).toMatch(/connection: close/i)
   expect(bodiesOf(await received)).toEqual(['routed'])
@@ -374,7 +375,7 @@ test('a drain ends a connection of the lane with its next answer, or when its ti
     await once(socket, 'data')
   }
   const closed = app.close()
-  await vi.waitUntil(() => !app.server.listening)
+  await vi.waitUntil(() => !app.server.listening, PATIENT)
   asking.write(get(KNOWN))
   const [answer] = await once(asking, 'data')
   expect(String(answer)).toMatch(/connection: close/i)

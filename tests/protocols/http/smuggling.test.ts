@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Enterprise, get, makeEnterprise, put, type TestNode, testNode } from '../../support/node.js'
+import { PATIENT } from '../../support/patience.js'
 import { answersIn, sendUntilClosed } from './raw-socket.js'
 
 let node: TestNode
@@ -15,7 +16,10 @@ beforeAll(async () => {
   enterprise = await makeEnterprise(node, { id: 'pumps', prefix: '88.118.5' })
   await put(node, enterprise.apiKey, { identifier: '88.118.5/known', name: 'Known' })
   // From memory, so that the lane in front of node:http has something to answer.
-  await vi.waitUntil(async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'))
+  await vi.waitUntil(
+    async () => (await get(node, '88.118.5/known')).headers.get('cache-status')?.includes('memory'),
+    PATIENT,
+  )
 })
 afterAll(() => node.close())
 

@@ -192,7 +192,7 @@ test('the history of an identifier is public, who wrote it is not', async () => 
 
 test('changes come in order, once each; an enterprise sees its own', async () => {
   // What is newer than the oldest transaction under way on the server, in whatever database, is told when that has ended.
-  await vi.waitUntil(async () => (await changes(node.otherKey)).length > 3, { timeout: 10_000 })
+  await vi.waitUntil(async () => (await changes(node.otherKey)).length > 3, { timeout: 30_000 })
   const everything = await changes(ADMIN_KEY)
   expect(new Set(everything.map(({ cursor }) => cursor)).size).toBe(everything.length)
   expect(everything.some(({ kind }) => kind === 'api-key')).toBe(true)

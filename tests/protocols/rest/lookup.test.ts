@@ -31,7 +31,7 @@ test('a record is given with its version, age, source and tag, the second time f
     return again.headers.get('cache-status')?.includes('memory') ? again : undefined
   }
   // Once the feed has told this process of the registration.
-  const second = await vi.waitUntil(fromMemory, { timeout: 5_000 })
+  const second = await vi.waitUntil(fromMemory, { timeout: 30_000 })
   expect(first.status).toBe(200)
   expect(Object.fromEntries(second.headers)).toMatchObject({
     'content-type': 'application/json',

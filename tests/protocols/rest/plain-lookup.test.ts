@@ -14,7 +14,7 @@ beforeAll(async () => {
   const body = { template: 'product', attributes: { name: '离心泵', model: 'P7' } }
   await node.ask('PUT', PATH, { key: node.acmeKey, body })
   const isInMemory = async () => (await node.ask('GET', PATH)).headers.get('cache-status')?.includes('memory')
-  await vi.waitUntil(isInMemory, { timeout: 5_000 })
+  await vi.waitUntil(isInMemory, { timeout: 30_000 })
 })
 afterAll(() => node.close())
 

@@ -2,6 +2,7 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { noteStalenessBound } from '../../../src/registry/staleness-bounds.js'
+import { PATIENT } from '../../support/patience.js'
 import { ADMIN_KEY, BOUND_MS, type Reply, type RestNode, restNode } from './rest-node.js'
 
 let node: RestNode
@@ -80,7 +81,7 @@ test('what has been there for long is not waited for, nor is a write that is ref
       const { tookMs } = await timed(() => write(`${path}?wait=visible`, 'Pump'))
       return tookMs < BOUND_MS
     },
-    { timeout: 10_000, interval: 1 },
+    { timeout: 30_000, interval: 1 },
   )
   const { answer } = await timed(() => write(`${path}?wait=visible`, 'Pump'))
   expect(answer.json).toMatchObject({ outcome: 'unchanged', token: old.json.token, visible: true })
@@ -137,10 +138,10 @@ test('a client that hangs up leaves nobody waiting', async () => {
     )
     return socket
   })
-  for (const path of paths) await vi.waitUntil(async () => (await node.ask('GET', path)).status === 200)
+  for (const path of paths) await vi.waitUntil(async () => (await node.ask('GET', path)).status === 200, PATIENT)
   expect(node.waits.taken).toBe(20)
   for (const socket of sockets) socket.destroy()
-  await vi.waitUntil(() => node.waits.taken === 0, { timeout: 10_000, interval: 5 })
+  await vi.waitUntil(() => node.waits.taken === 0, { timeout: 30_000, interval: 5 })
   await node.registry.db.query('delete from staleness_bound where bound_ms = 60000')
 })
 
