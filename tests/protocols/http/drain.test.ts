@@ -46,7 +46,7 @@ test('a request that is under way when the drain begins gets the last answer of 
 })
 
 test('an idle connection is left alone while its keep-alive time may run, and ended with the drain', async () => {
-  const { app, close } = await serving(500)
+  const { app, close } = await serving(3_000)
   const connection = await connect(app.listeningOrigin)
   await connection.ask('/ready')
   let ended = false

@@ -282,15 +282,15 @@ test.each(['/slow', LATER, '/half-known'])(
 test('silence ends a connection: before a head, in the middle of one, and between requests', async () => {
   const server = createServer((_request, response) => response.end('ordinary'))
   server.keepAliveTimeout = 60_000
-  server.headersTimeout = 300
+  server.headersTimeout = 2_000
   const door = () => readyOctets({ start: readyStart(HEAD), body: BODY }, 1)
   fastLane(server, {
     door,
     isOpen: () => true,
     isDiverted: () => false,
     clientAddress: clientAddress(false),
-    headTimeoutMs: 100,
-    keepAliveMs: 200,
+    headTimeoutMs: 1_000,
+    keepAliveMs: 1_000,
     maxHeadOctets: 1_000,
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -328,7 +328,7 @@ test('a client that goes on sending while its answer is awaited is not listened 
 })
 
 test('a drain lets an answer that is awaited be the last of its connection, and says so', async () => {
-  const app = httpServer({ drainMs: 5_000 })
+  const app = httpServer({ drainMs: 30_000 })
   let answer: (octets: string) => void = () => undefined
   const awaited = new Promise<string>((resolve) => {
     answer = resolve
@@ -365,7 +365,7 @@ test('look-ups are logged by share, whichever way they took', async () => {
 })
 
 test('a drain ends a connection of the lane with its next answer, or when its time is over', async () => {
-  const app = httpServer({ drainMs: 300 })
+  const app = httpServer({ drainMs: 3_000 })
   app.openLane(() => () => readyOctets({ start: readyStart(HEAD), body: BODY }, KEEP_ALIVE_SECONDS))
   app.get(KNOWN, async () => 'routed')
   await app.listen({ port: 0, host: '127.0.0.1' })

@@ -8,7 +8,7 @@ export interface RawAnswer {
 }
 
 /** Sends the octets and gives all that comes back until the server closes or `quietMs` pass in silence. */
-export function sendRaw(url: string, octets: string | Buffer, quietMs = 400): Promise<string> {
+export function sendRaw(url: string, octets: string | Buffer, quietMs = 3_000): Promise<string> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname)
@@ -34,7 +34,7 @@ export function parseAnswer(octets: string): RawAnswer {
 export function sendUntilClosed(
   url: string,
   octets: string,
-  withinMs = 2_500,
+  withinMs = 20_000,
 ): Promise<{ readonly received: string; readonly isClosed: boolean }> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve) => {

@@ -1,3 +1,4 @@
+import net from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NodeError } from '../../../src/platform/errors.js'
 import { authenticator } from '../../../src/protocols/http/authenticate.js'
@@ -8,7 +9,7 @@ import { problemPages } from '../../../src/protocols/http/problem-pages.js'
 import { type Failure, httpServer } from '../../../src/protocols/http/server.js'
 import { parseAnswer, sendRaw } from './raw-socket.js'
 
-const BODY_TIMEOUT_MS = 300
+const BODY_TIMEOUT_MS = 1_000
 const failures: Failure[] = []
 const statuses: number[] = []
 const app = httpServer({
@@ -181,7 +182,7 @@ test.each([
 
 test('a body that drips in is cut off with 408, a streaming route may take its time', async () => {
   const head = 'Host: a\r\nContent-Length: 100\r\nContent-Type: '
-  const slow = await sendRaw(url, `POST /echo HTTP/1.1\r\n${head}application/json\r\n\r\n{"a`, 2_000)
+  const slow = await sendRaw(url, `POST /echo HTTP/1.1\r\n${head}application/json\r\n\r\n{"a`, 30_000)
   const cutOff = parseAnswer(slow)
   expect(cutOff).toMatchObject({ status: 408, headers: { connection: 'close' } })
   expect(JSON.parse(cutOff.body).detail).toMatch(/128 KiB.*smaller parts/)
@@ -212,24 +213,24 @@ test('a long body earns its time as it arrives; one that falls silent half-way i
 test('a streaming route whose client falls silent is cut off too', async () => {
   const started = performance.now()
   const head = 'Host: a\r\nContent-Length: 100\r\nContent-Type: application/octet-stream'
-  await sendRaw(url, `POST /upload HTTP/1.1\r\n${head}\r\n\r\nabc`, 6_000)
-  expect(performance.now() - started).toBeLessThan(4_000)
+  await sendRaw(url, `POST /upload HTTP/1.1\r\n${head}\r\n\r\nabc`, 30_000)
+  expect(performance.now() - started).toBeLessThan(20_000)
 })
 
 test('header fields that never end are cut off with 408', async () => {
   const started = performance.now()
-  const octets = await sendRaw(url, 'GET /livez HTTP/1.1\r\nHost: a\r\nX-Slow', 8_000)
+  const octets = await sendRaw(url, 'GET /livez HTTP/1.1\r\nHost: a\r\nX-Slow', 30_000)
   expect(parseAnswer(octets)).toMatchObject({ status: 408, headers: { 'content-type': 'application/problem+json' } })
-  expect(performance.now() - started).toBeLessThan(6_000)
+  expect(performance.now() - started).toBeLessThan(20_000)
 })
 
 test('beyond the bound on connections the next one is closed at once', async () => {
   const small = httpServer({ maxConnections: 1 })
   await small.listen({ port: 0, host: '127.0.0.1' })
-  const first = sendRaw(small.listeningOrigin, 'GET / HTTP/1.1\r\nHost: a\r\n', 500)
+  const first = net.connect(Number(new URL(small.listeningOrigin).port), '127.0.0.1')
   await expect.poll(() => connectionsOf(small)).toBe(1)
-  expect(await sendRaw(small.listeningOrigin, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', 500).catch(() => '')).toBe('')
-  await first
+  expect(await sendRaw(small.listeningOrigin, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n').catch(() => '')).toBe('')
+  first.destroy()
   await small.close()
 })
 
@@ -287,12 +288,12 @@ function connectionsOf(server: typeof app): Promise<number> {
   )
 }
 
-/** A JSON string in chunks of 64 KiB, ten a second; silent for seconds after so many. */
+/** A JSON string in chunks of 64 KiB, three a second; silent for seconds after so many. */
 function paced({ chunks, pauseAfter }: { chunks: number; pauseAfter: number }): ReadableStream<Uint8Array> {
   let sent = 0
   return new ReadableStream({
     async pull(controller) {
-      await new Promise((resolve) => setTimeout(resolve, sent === pauseAfter ? 3_000 : 100))
+      await new Promise((resolve) => setTimeout(resolve, sent === pauseAfter ? 8_000 : 300))
       const edge = sent === 0 || sent === chunks - 1 ? '"' : 'x'
       controller.enqueue(Buffer.from(sent === 0 ? edge + 'x'.repeat(65_535) : 'x'.repeat(65_535) + edge))
       sent += 1
