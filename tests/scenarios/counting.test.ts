@@ -26,7 +26,7 @@ test(
   async () => {
     const first = await started()
     const { apiKey } = await makeEnterprise(first, { id: 'pumps', prefix: '88.118.5' })
-    await put(first, apiKey, { identifier: '88.118.5/known', name: 'Known' })
+    await put(first, apiKey, { identifier: '88.118.5/known', name: 'Known', wait: 'visible' })
     await askOften(first, 40)
     // Stopping stores what is counted.
     await first.stop()

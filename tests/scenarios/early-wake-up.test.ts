@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type TestDatabase, testDatabase } from '../support/database.js'
 import { type Enterprise, get, makeEnterprise, put, type TestNode, testNode } from '../support/node.js'
 
-const LAZY = { JIEXI_STALENESS_BOUND_MS: '40000', JIEXI_POLL_INTERVAL_MS: '10000' }
+const LAZY = { JIEXI_STALENESS_BOUND_MS: '60000', JIEXI_POLL_INTERVAL_MS: '10000' }
 /** Much longer than a wake-up takes on any machine, much shorter than the pause between polls. */
-const SOON = { timeout: 4_000, interval: 2 }
+const SOON = { timeout: 8_000, interval: 2 }
 
 let database: TestDatabase
 let one: TestNode

@@ -32,7 +32,7 @@ test.each(['cut', 'hang'] as const)(
     const startedAtMs = performance.now()
     const unknown = await get(node, '88.118.5/unknown')
     expect(unknown.status).toBe(503)
-    expect(performance.now() - startedAtMs).toBeLessThan(5_000)
+    expect(performance.now() - startedAtMs).toBeLessThan(15_000)
     expect(unknown.headers.get('retry-after')).toBeTruthy()
     expect(await unknown.json()).toMatchObject({ code: 'authority-unavailable' })
     expect((await put(node, enterprise.apiKey, { identifier: '88.118.5/new', name: 'New' })).status).toBe(503)
@@ -90,8 +90,10 @@ test('an answer that only Redis has is given stale while Postgres is away', asyn
   )
 
   postgres.cut()
-  await vi.waitUntil(async () => (await get(second, '88.118.5/known')).headers.has('jiexi-stale'), { timeout: 30_000 })
-  const stale = await get(second, '88.118.5/known')
+  const stale = await vi.waitUntil(async () => {
+    const answer = await get(second, '88.118.5/known')
+    return answer.headers.has('jiexi-stale') && answer
+  }, PATIENT)
   expect(stale.status).toBe(200)
   expect(await stale.json()).toMatchObject({ attributes: { name: 'Known' } })
 })

@@ -45,7 +45,7 @@ test('Redis emptied again and again under load: few queries, of many keys each, 
   await vi.waitUntil(isFromRedis, { timeout: 30_000 })
 
   const before = { statements: reads.statements(), keys: reads.keys() }
-  const requests = 6_000
+  const requests = 12_000
   const flushes = 5
   const statuses = new Map<number, number>()
   let sent = 0
@@ -62,8 +62,9 @@ test('Redis emptied again and again under load: few queries, of many keys each, 
   expect([...statuses]).toEqual([[200, requests]])
   const keys = reads.keys() - before.keys
   expect(keys).toBeGreaterThanOrEqual(flushes)
-  // Each flush costs every key one read, and few that come while its entry is still on its way to Redis.
-  expect(keys).toBeLessThan(flushes * names.length * 1.5)
+  // Each flush costs every key one read, and few that come while its entry is still on its way to Redis, or that Redis, which a
+  // pause of the machine lets look silent, is left alone for a moment.
+  expect(keys).toBeLessThan(flushes * names.length * 2.5)
   expect(reads.statements() - before.statements).toBeLessThan(keys / 2)
   expect(reads.mostKeys()).toBeLessThanOrEqual(MAX_KEYS_PER_QUERY)
   expect(reads.connections()).toBeLessThanOrEqual(MAX_QUERIES_IN_FLIGHT)

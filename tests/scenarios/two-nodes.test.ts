@@ -1,6 +1,7 @@
 /** Two nodes over one Postgres and one Redis: what is acknowledged on one is soon, or at once, the truth on the other. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Enterprise, get, makeEnterprise, put, type TestNode, testNode } from '../support/node.js'
+import { PATIENT } from '../support/patience.js'
 import { type TestRedis, testRedis } from '../support/redis.js'
 
 let redis: TestRedis
@@ -69,14 +70,14 @@ test('a node that is told to stop still acknowledges the writes that wait, or sa
     const node = await testNode({ environment: { DATABASE_URL: one.databaseUrl, ...settings } })
     const identifier = `88.118.5/${name}`
     const written = put(node, enterprise.apiKey, { identifier, name, wait: 'visible' })
-    await vi.waitUntil(async () => (await get(one, identifier)).ok, { timeout: 1_500, interval: 5 })
+    await vi.waitUntil(async () => (await get(one, identifier)).ok, PATIENT)
     await node.close()
     return written
   }
   const drained = await waitOn('drained', { JIEXI_DRAIN_SECONDS: '10' })
   expect([drained.status, await drained.json()]).toMatchObject([201, { visible: true }])
 
-  const hurried = await waitOn('hurried', { JIEXI_DRAIN_SECONDS: '0', JIEXI_STALENESS_BOUND_MS: '2000' })
+  const hurried = await waitOn('hurried', { JIEXI_DRAIN_SECONDS: '0', JIEXI_STALENESS_BOUND_MS: '10000' })
   expect([hurried.status, hurried.headers.get('retry-after')]).toEqual([503, '1'])
   expect(hurried.headers.get('jiexi-token')).toMatch(/^\d+/)
   expect(await hurried.json()).toMatchObject({
@@ -126,7 +127,7 @@ test('"not registered", remembered by the other node, ends with the registration
   const identifier = '88.118.5/later'
   expect((await get(two, identifier)).status).toBe(404)
   await put(one, enterprise.apiKey, { identifier, name: 'Later' })
-  await vi.waitUntil(async () => (await get(two, identifier)).status === 200, { timeout: 1_500, interval: 5 })
+  await seenInTime(async () => (await get(two, identifier)).status === 200)
 })
 
 test('a withdrawal reaches the other node, and stays', async () => {
@@ -138,7 +139,7 @@ test('a withdrawal reaches the other node, and stays', async () => {
     headers: { authorization: `Bearer ${enterprise.apiKey}` },
   })
   expect(withdrawn.status).toBe(200)
-  await vi.waitUntil(async () => (await get(two, identifier)).status === 410, { timeout: 1_500, interval: 5 })
+  await seenInTime(async () => (await get(two, identifier)).status === 410)
   expect(await (await get(two, identifier)).json()).toMatchObject({ code: 'identifier-withdrawn' })
 })
 
@@ -149,23 +150,34 @@ test('suspending a prefix ends its look-ups on the other node, resuming brings t
   await routeKnown(two, identifier)
   await inMemory(two, identifier)
   await patchPrefix(held.prefix, { state: 'suspended' })
-  await vi.waitUntil(async () => (await get(two, identifier)).status === 404, { timeout: 1_500, interval: 5 })
+  await seenInTime(async () => (await get(two, identifier)).status === 404)
   expect((await put(two, held.apiKey, { identifier, name: 'Again' })).status).toBe(403)
   await patchPrefix(held.prefix, { state: 'active' })
-  await vi.waitUntil(async () => (await get(two, identifier)).status === 200, { timeout: 1_500, interval: 5 })
+  await seenInTime(async () => (await get(two, identifier)).status === 200)
 })
 
 test('a revoked key ends on the other node', async () => {
   const held = await makeEnterprise(one, { id: 'seals', prefix: '88.118.7' })
-  await vi.waitUntil(async () => (await whoami(two, held.apiKey)) === 200)
+  await vi.waitUntil(async () => (await whoami(two, held.apiKey)) === 200, PATIENT)
   const id = held.apiKey.split('_')[1]
   await fetch(`${one.url}/v1/keys/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${one.adminKey}` } })
   expect((await put(two, held.apiKey, { identifier: '88.118.7/x', name: 'X' })).status).toBe(401)
-  await vi.waitUntil(async () => (await whoami(two, held.apiKey)) === 401, { timeout: 1_500, interval: 5 })
+  await seenInTime(async () => (await whoami(two, held.apiKey)) === 401)
 })
+
+/** Whoever asks when the bound is over, and half a second more, is told of the change, however slow the machine is. */
+async function seenInTime(isSeen: () => Promise<boolean>): Promise<void> {
+  const acknowledgedAtMs = performance.now()
+  for (;;) {
+    const askedAtMs = performance.now()
+    if (await isSeen()) return
+    expect(askedAtMs - acknowledgedAtMs).toBeLessThanOrEqual(1_500)
+  }
+}
 
 async function inMemory(node: TestNode, identifier: string): Promise<void> {
   await vi.waitUntil(async () => (await get(node, identifier)).headers.get('cache-status')?.includes('memory'), {
+    ...PATIENT,
     interval: 5,
   })
 }
@@ -175,7 +187,7 @@ async function routeKnown(node: TestNode, identifier: string): Promise<void> {
     const response = await get(node, identifier)
     return response.ok || ((await response.json()) as { code: string }).code === 'identifier-absent'
   }
-  await vi.waitUntil(known, { timeout: 5_000 })
+  await vi.waitUntil(known, PATIENT)
 }
 
 async function patchPrefix(prefix: string, change: unknown): Promise<void> {

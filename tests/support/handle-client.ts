@@ -16,7 +16,7 @@ export interface DatagramClient {
   close(): void
 }
 
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 
 export async function datagramClient(port: number, host = '127.0.0.1'): Promise<DatagramClient> {
   const socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4')
