@@ -404,7 +404,7 @@ test('a poll that gets no answer is given up, and its answer is not applied when
   const began = performance.now()
   await follower.start()
   expect(performance.now() - began).toBeGreaterThan(650)
-  expect(performance.now() - began).toBeLessThan(2000)
+  expect(performance.now() - began).toBeLessThan(15_000)
   expect(knowledge.epoch).toBeUndefined()
   hang = false
   await until(() => polls.length > 0)
@@ -430,7 +430,8 @@ test('knowledge is as old as the moment a poll was sent', async () => {
     },
   })
   await follower.start()
-  expect(knowledge.ageMs()).toBeGreaterThanOrEqual(delayMs)
+  // Timers may end a millisecond early.
+  expect(knowledge.ageMs()).toBeGreaterThanOrEqual(delayMs - 1)
 })
 
 interface Options {
@@ -498,9 +499,9 @@ async function countRows(): Promise<number> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5000
+  const deadline = performance.now() + 30_000
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error('it did not come to that in 5 s')
+    if (performance.now() > deadline) throw new Error('it did not come to that in 30 s')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

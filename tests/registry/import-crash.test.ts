@@ -55,7 +55,7 @@ test('kill -9 of the importing process, several times: every row once, at versio
 
 test('kill -9 of Postgres in the midst: the upload waits, goes on, and every row is there once', async () => {
   const postgres = await startEmbeddedPostgres({ dataFolder: path.join(folder, 'data') })
-  const db = openDatabase({ url: postgres.url, statementTimeoutMs: 5_000 })
+  const db = openDatabase({ url: postgres.url, statementTimeoutMs: 5_000, connectTimeoutMs: 10_000 })
   try {
     await migrate(db)
     const maker = await holder(db, { enterpriseId: 'maker', apiKeyId: 'makerkey0001', prefix: PREFIX })

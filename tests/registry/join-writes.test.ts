@@ -195,7 +195,7 @@ test('a write that the database cannot take fails alone', async () => {
 
 test('a write that waits too long for a lock does not take its company down', async () => {
   await write(registration('88.118.8/locked', 'a'))
-  const impatient = openDatabase({ url: fixture.url, statementTimeoutMs: 200 })
+  const impatient = openDatabase({ url: fixture.url, statementTimeoutMs: 1_000, connectTimeoutMs: 10_000 })
   const registry = joinWrites({ ...fixture.registry, db: impatient })
   const results = await fixture.db.transaction(async (tx) => {
     await tx.query(`select from identifier where key = '88.118.8/locked' for update`)

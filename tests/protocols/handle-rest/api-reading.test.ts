@@ -155,8 +155,7 @@ describe('GET /api/handles/{handle}', () => {
       'cache-status': 'jiexi; fwd=miss; detail=registry',
       'x-content-type-options': 'nosniff',
     })
-    await api(PUMP)
-    expect((await api(PUMP)).headers['cache-status']).toBe('jiexi; hit; detail=memory')
+    await expect.poll(async () => (await api(PUMP)).headers['cache-status']).toBe('jiexi; hit; detail=memory')
   })
 
   test('shows at once what another door has written', async () => {

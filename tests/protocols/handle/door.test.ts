@@ -186,7 +186,7 @@ describe('what goes wrong', () => {
 })
 
 describe('bounds', () => {
-  const times = { firstMessageMs: 200, idleMs: 600, messageMs: 200, lookEveryMs: 20 }
+  const times = { firstMessageMs: 1_000, idleMs: 3_000, messageMs: 1_000, lookEveryMs: 20 }
 
   test('who says nothing, or stops in the middle of a message, is cut off; who asks now and then is not', async () => {
     const { port } = await open({ tcp: { times } })
@@ -239,7 +239,7 @@ describe('bounds', () => {
           before = asked()
           return isSteady && before > 0
         },
-        { interval: 300, timeout: 20_000 },
+        { interval: 300, timeout: 30_000 },
       )
       .toBe(true)
     expect(asked()).toBeLessThan(2_000)
@@ -267,7 +267,7 @@ describe('bounds', () => {
     const client = await datagramClient(port)
     for (let requestId = 1; requestId <= 100; requestId += 1) client.send(lookUpOctets('88.1/a', { requestId }))
     await expect.poll(() => dropped(meter)).toBeGreaterThan(20)
-    expect(client.received.length).toBeGreaterThan(0)
+    await expect.poll(() => client.received.length).toBeGreaterThan(0)
     client.close()
   })
 })
@@ -283,7 +283,7 @@ test('when the door drains, what is under way is answered, and quiet connections
   const [busy, quiet] = await Promise.all([streamClient(port), streamClient(port)])
   busy.send(lookUpOctets('88.1/a'))
   await expect.poll(() => answer.length).toBe(1)
-  const drained = door.drain(5_000)
+  const drained = door.drain(30_000)
   await quiet.ended
   answer(found())
   expect(mustDecode((await busy.messages(1))[0]!).header.responseCode).toBe(RC.success)

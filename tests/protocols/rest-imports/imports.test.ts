@@ -137,7 +137,8 @@ describe('breaks', () => {
     request.on('error', () => undefined)
     request.write(text.slice(0, 100_000))
     while (((await stateOf('cut')).state as string) === 'open') await new Promise((resolve) => setTimeout(resolve, 5))
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    // Meanwhile some of it is read.
+    for (let asked = 0; asked < 10; asked += 1) await stateOf('cut')
     request.destroy()
 
     let job = await stateOf('cut')

@@ -18,7 +18,7 @@ const maker: EnterpriseUser = {
   apiKeyId: 'makerkey0001',
   scopes: ['read', 'write'],
 }
-const db = openDatabase({ url, statementTimeoutMs: 5_000 })
+const db = openDatabase({ url, statementTimeoutMs: 5_000, connectTimeoutMs: 10_000 })
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const registry = { db, clock: systemClock, committed: () => say('committed') }
 const receive = bulkImport(registry, { parseJson: JSON.parse, chunkRows: 500 })
