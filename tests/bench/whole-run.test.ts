@@ -10,7 +10,7 @@ import { type Child, startChild } from '../../bench/stage/child.js'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const MAIN = path.join(ROOT, 'bench/main.ts')
-const SMALL = ['--records', '2000', '--rounds', '1', '--duration', '0.1', '--connections', '8']
+const SMALL = ['--records', '2000', '--rounds', '1', '--duration', '0.3', '--connections', '8']
 const WITHIN_MS = 600_000
 
 let folder: string
