@@ -213,8 +213,12 @@ class Lane implements ReplyEvents {
   #send({ stream }: RawConnection, message: Buffer): Promise<readonly BinaryRow[]> {
     const { timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
-      const late = () => this.#lose(new Error(`no reply in ${timeoutMs} ms`), timeoutMs)
-      this.#underWay = { rows: [], timer: setTimeout(late, timeoutMs), resolve, reject }
+      const underWay: UnderWay = { rows: [], timer: setTimeout(() => setImmediate(late), timeoutMs), resolve, reject }
+      // After a pause of this process the timer comes first, and then what has arrived meanwhile, which may be the reply.
+      const late = () => {
+        if (this.#underWay === underWay) this.#lose(new Error(`no reply in ${timeoutMs} ms`), timeoutMs)
+      }
+      this.#underWay = underWay
       stream.write(message)
     })
   }

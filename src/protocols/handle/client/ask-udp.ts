@@ -10,6 +10,7 @@ import { lookup } from 'node:dns'
 import { isIPv6 } from 'node:net'
 import { uint32At } from '../../../platform/byte-reader.js'
 import { messageOf } from '../../../platform/errors.js'
+import { patientTimer } from '../../../platform/patient-timer.js'
 import { ENVELOPE_OCTETS, TRUNCATED } from '../codec-envelope.js'
 import { PACKET_CONTENT_OCTETS, packetsOf } from '../codec-packets.js'
 import { Reassembly } from '../codec-reassembly.js'
@@ -39,8 +40,8 @@ class UdpExchange {
   private readonly limits: ClientLimits
   private readonly reassembly: Reassembly
   private socket: Socket | undefined
-  private retry: NodeJS.Timeout | undefined
-  private rest: NodeJS.Timeout | undefined
+  private stopWaiting: () => void = () => undefined
+  private stopAwaitingRest: () => void = () => undefined
   private sendings = 0
 
   constructor(address: ServerAddress, question: Question, limits: ClientLimits) {
@@ -77,7 +78,7 @@ class UdpExchange {
       return
     }
     for (const packet of this.packets) this.socket?.send(packet)
-    this.retry = setTimeout(() => this.send(), waitMs)
+    this.stopWaiting = patientTimer(waitMs, () => this.send())
   }
 
   private accept(packet: Buffer): void {
@@ -91,9 +92,9 @@ class UdpExchange {
     if (uint32At(packet, REQUEST_ID_AT) !== this.question.requestId) return 'a message that answers another request'
     const outcome = this.reassembly.accept('', packet, performance.now())
     if (outcome.kind === 'malformed') return outcome.message
-    clearTimeout(this.rest)
+    this.stopAwaitingRest()
     if (outcome.kind === 'waiting') return this.awaitRest(packet)
-    clearTimeout(this.retry)
+    this.stopWaiting()
     this.answers.push(outcome.message)
     return undefined
   }
@@ -105,7 +106,7 @@ class UdpExchange {
   private awaitRest(packet: Buffer): undefined {
     if ((packet[BITS_AT]! & TRUNCATED) === 0) return
     const cutShort = () => this.answers.fail(this.answers.fault('cut-short', 'sends no more than the beginning by UDP'))
-    this.rest = setTimeout(cutShort, REST_MS)
+    this.stopAwaitingRest = patientTimer(REST_MS, cutShort)
   }
 
   private unreachable(error: NodeJS.ErrnoException): void {
@@ -114,8 +115,8 @@ class UdpExchange {
   }
 
   private close(): void {
-    clearTimeout(this.retry)
-    clearTimeout(this.rest)
+    this.stopWaiting()
+    this.stopAwaitingRest()
     const { socket } = this
     this.socket = undefined
     socket?.removeAllListeners()

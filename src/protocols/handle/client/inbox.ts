@@ -3,6 +3,7 @@
  * them. Bounded in octets and in time.
  */
 import type { KeyObject } from 'node:crypto'
+import { patientTimer } from '../../../platform/patient-timer.js'
 import { HandleFault, type HandleFaultReason } from './faults.js'
 import { formatServerAddress, type ServerAddress } from './server-address.js'
 
@@ -47,13 +48,13 @@ export class Inbox implements Answers {
   private wake: (() => void) | undefined
   private isOver = false
   private readonly options: InboxOptions
-  private readonly timer: NodeJS.Timeout
+  private readonly stopWaiting: () => void
   /** What came and was no message: told when nothing better comes. */
   private oddity: string | undefined
 
   constructor(options: InboxOptions) {
     this.options = options
-    this.timer = setTimeout(() => this.fail(this.late()), Math.ceil(options.question.timeoutMs))
+    this.stopWaiting = patientTimer(options.question.timeoutMs, () => this.fail(this.late()))
   }
 
   get ended(): boolean {
@@ -111,7 +112,7 @@ export class Inbox implements Answers {
 
   private finish(): void {
     this.isOver = true
-    clearTimeout(this.timer)
+    this.stopWaiting()
     this.options.onEnd()
   }
 
