@@ -34,7 +34,7 @@ export const msOf = (column: string) => `floor(extract(epoch from ${column}) * 1
 
 /** SQL that bounds the wait for each lock that this transaction asks for from now on; null bounds nothing. */
 export const BOUND_WAITING = (timeout: string) =>
-  `set_config('lock_timeout', coalesce(null, ${timeout} || null, current_setting('lock_timeout')), true)`
+  `set_config('lock_timeout', coalesce(${timeout}, current_setting('lock_timeout')), true)`
 
 /** For `BOUND_WAITING`. */
 export function lockTimeout(timeoutMs: number | undefined): string | null {

@@ -163,6 +163,7 @@ describe('writes of different API keys', () => {
       waiting = held().finally(() => {
         settled = true
       })
+      const startedAtMs = performance.now()
       expect(await free('first')).toMatchObject({ outcome: 'created' })
       // Not even a shared statement's moment: by now the key that waits shares none.
       const more = held().catch(() => undefined)
@@ -170,6 +171,8 @@ describe('writes of different API keys', () => {
       const seen = fixture.committed.length
       expect(await free('second')).toMatchObject({ outcome: 'created' })
       expect(fixture.committed.length).toBe(seen + 1)
+      // By then the statement that waits would have been given up itself.
+      expect(performance.now() - startedAtMs).toBeLessThan(8_000)
       expect(settled).toBe(false)
     })
     await waiting
