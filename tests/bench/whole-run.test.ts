@@ -47,7 +47,7 @@ test(
     }
     expect(report.latency.map(({ side }) => side)).toEqual(['hit', 'miss', 'negative', 'batch', 'write'])
     expect(report.memoryCache.map(({ entries }) => entries)).toEqual([2_000, 4_000])
-    expect(report.visibility[0]!.requests).toBe(40)
+    expect(report.visibility[0]!.requests).toBe(120)
     expect(report.visibility[0]!.max).toBeLessThan(10_000_000)
     expect(leftBehind()).toEqual({ files: ['report.json'], processes: [] })
   },

@@ -73,7 +73,7 @@ describe.each(['udp', 'tcp', 'http'] as const)('over %s', (transport) => {
       'that has expired',
       (request) => valuesTo(request, [url], { header: { expirationSeconds: Math.floor(Date.now() / 1000) - 60 } }),
       'invalid-answer',
-      /expired 6\d s ago/,
+      /expired \d+ s ago/,
     ],
     [
       'with a body that is cut off',
