@@ -13,7 +13,7 @@ import { MEMORY_CACHE_BYTES, NO_REDIS, startMeasuredNode } from '../stage/measur
 import type { RunningNode } from '../stage/node-under-test.js'
 import { type BehaviourName, CALM, startTroubledNode, TROUBLES, type TroubledNode } from '../stage/troubled.js'
 import { identifierAt } from '../workload/dataset.js'
-import { cycle } from '../workload/keys.js'
+import { requestRun } from '../workload/request-run.js'
 import { lookup } from '../workload/requests.js'
 import { latencyFigures } from './latency.js'
 import { drawn } from './lookup-specs.js'
@@ -41,14 +41,7 @@ export async function measureFederation(bench: Bench, findings: Findings): Promi
 
 async function takeTurns(bench: Bench, node: RunningNode, upstream: TroubledNode): Promise<LatencyRow[]> {
   const { quick, rounds, connections, durationMs } = bench.options
-  const { hotRecords } = sizesOf(bench.options)
-  const identifiers = Array.from({ length: hotRecords }, (_, index) => identifierAt(index))
-  await sendAll(
-    node.port,
-    identifiers.map((identifier) => lookup(identifier)),
-  )
-  const requests = Array.from(drawn(bench, 'zipf', hotRecords), (index) => lookup(identifierAt(index)))
-  const load = { port: node.port, connections, expectStatus: 200, nextRequest: cycle(requests), durationMs }
+  const load = { port: node.port, connections, expectStatus: 200, nextRequest: await warmed(bench, node), durationMs }
   const { answersPerSecond } = await runClosedLoop(load)
   const results = new Map<string, OpenLoopResult[]>()
   for (let round = 0; round < (quick ? 1 : rounds); round += 1) {
@@ -68,6 +61,14 @@ async function takeTurns(bench: Bench, node: RunningNode, upstream: TroubledNode
     shareOfCapacity: SHARE,
     ...latencyFigures(of),
   }))
+}
+
+/** Memory holds what is asked for after this. */
+async function warmed(bench: Bench, node: RunningNode): Promise<() => Buffer> {
+  const { hotRecords } = sizesOf(bench.options)
+  const lookups = Array.from({ length: hotRecords }, (_, index) => lookup(identifierAt(index)))
+  await sendAll(node.port, lookups)
+  return requestRun(lookups, drawn(bench, 'zipf', hotRecords))
 }
 
 type Measured = Parameters<typeof runOpenLoop>[0]
