@@ -7,7 +7,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { formatPage } from '../../bench/report/html/page.js'
 import type { Report } from '../../bench/report/report.js'
-import { fixedReport } from './fixed-report.js'
+import { fixedReport, pointOf } from './fixed-report.js'
 
 const CURVE = 'GET memory hit: latency against load'
 const HOSTILE = '</script><img src="https://example.com/x.png" onerror="throw 1"><script>throw 2</script>'
@@ -120,6 +120,14 @@ test('what a report holds is text, whatever it looks like', async () => {
   const page = await open(report)
   expect(await page.locator('img').count()).toBe(0)
   expect(await page.getByText('redis FAILED').textContent()).toBe(`redis FAILED: ${HOSTILE}`)
+})
+
+test('local look-ups while other nodes are in trouble have a figure of their own, of all sides', async () => {
+  const sides = ['calm', 'black hole']
+  const latency = sides.map((side, place) => ({ ...pointOf(side, 0.3, 2_000 + place), name: 'federation' as const }))
+  const page = await open({ ...fixedReport(), latency })
+  const figure = page.locator('figure', { hasText: 'Other nodes in trouble' })
+  for (const side of sides) expect(await figure.textContent()).toContain(side)
 })
 
 test('a report with next to nothing in it is a page too', async () => {

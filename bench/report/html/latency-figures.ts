@@ -37,6 +37,10 @@ const AT_ONE_LOAD: ReadonlyMap<RowName, { readonly title: string; readonly about
     'latency-crowd',
     { title: 'In a crowd', about: 'Latency without and with thousands of connections that do nothing' },
   ],
+  [
+    'federation',
+    { title: 'Other nodes in trouble', about: 'Latency of local look-ups in calm, and by what the node above does' },
+  ],
 ])
 
 export function latencyFigures(report: Report): Figure[] {
